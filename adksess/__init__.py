@@ -1,0 +1,37 @@
+"""Google ADK sessions in Redis: a session service, its registration, and the store behind it."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adksess.adk.registry import register_services as register_services
+    from adksess.adk.service import RedisSessionService as RedisSessionService
+    from adksess.store.keys import SessionRef as SessionRef
+    from adksess.store.store import SessionStore as SessionStore
+
+    __version__: str
+
+__all__ = [
+    "RedisSessionService",
+    "SessionRef",
+    "SessionStore",
+    "__version__",
+    "register_services",
+]
+
+_HOMES = {
+    "RedisSessionService": "adksess.adk.service",
+    "SessionRef": "adksess.store.keys",
+    "SessionStore": "adksess.store.store",
+    "register_services": "adksess.adk.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use: ADK alone takes a second to import."""
+    if name == "__version__":
+        return version("adksess")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

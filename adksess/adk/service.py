@@ -1,0 +1,307 @@
+"""RedisSessionService: ADK's session contract on top of the store."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from google.adk.errors import StaleSessionError
+from google.adk.errors.already_exists_error import AlreadyExistsError
+from google.adk.errors.session_not_found_error import SessionNotFoundError
+from google.adk.events.event import Event
+from google.adk.platform import time as platform_time
+from google.adk.platform import uuid as platform_uuid
+from google.adk.sessions._session_util import extract_json_safe_state_delta, extract_state_delta
+from google.adk.sessions.base_session_service import (
+    BaseSessionService,
+    GetSessionConfig,
+    ListSessionsResponse,
+)
+from google.adk.sessions.session import Session
+from google.adk.sessions.state import State
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from adksess.store.connection import DEFAULT_URL, Settings
+from adksess.store.document import json_bytes, parse_json, unreadable
+from adksess.store.errors import (
+    ServerUnavailable,
+    SessionExists,
+    SessionMovedOn,
+    SessionNotFound,
+)
+from adksess.store.keys import SessionRef
+from adksess.store.records import StoredSession
+from adksess.store.store import SessionStore
+
+_UNCONFIRMED_KEPT = 1_000
+
+
+class RedisSessionService(BaseSessionService):
+    """ADK sessions in Redis: what InMemorySessionService answers, this answers, and keeps.
+
+    One instance serves any number of tasks, threads and event loops. Every method may raise
+    ServerUnavailable; there is no fallback to memory.
+    """
+
+    def __init__(
+        self,
+        uri: str = DEFAULT_URL,
+        *,
+        ttl: int | None = None,
+        prefix: str | None = None,
+        agents_dir: str | None = None,
+        store: SessionStore | None = None,
+        **options: Any,
+    ) -> None:
+        """Take the sessions' place, as a URI; connects at the first call.
+
+        `ttl` is how long a session lives after its last event, in seconds (default 86,400; 0 for
+        no expiry), `prefix` stands in front of every key; both may stand in the URI instead
+        (`?ttl=7d&prefix=prod:`), where a keyword wins. `options` go to redis-py. `agents_dir`,
+        which ADK passes to every service, is not needed. A `store` replaces all of this.
+
+        Raises InvalidURL, a ValueError.
+        """
+        settings = Settings.parse(uri, ttl=ttl, prefix=prefix)
+        if options:
+            settings = settings.with_options(
+                **{name: str(value) for name, value in options.items()}
+            )
+        self.store = store or SessionStore(settings)
+        self._rejects_conflicts = self.store.settings.conflict == "reject"
+        self._unconfirmed: deque[str] = deque(maxlen=_UNCONFIRMED_KEPT)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.store.settings.redacted!r})"
+
+    async def create_session(
+        self,
+        *,
+        app_name: str,
+        user_id: str,
+        state: dict[str, Any] | None = None,
+        session_id: str | None = None,
+        ttl: int | None = None,
+    ) -> Session:
+        """Create a session; a blank id is replaced by a new one.
+
+        `ttl` is this session's own, in seconds, kept at every append; 0 for no expiry, None for
+        the service's. ADK's REST API passes it on: `{"options": {"ttl": 3600}}`. Raises
+        AlreadyExistsError for a taken id, and then nothing is written.
+        """
+        if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
+            raise ValueError("ttl must be a whole number of seconds, 0 for no expiry.")
+        ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
+        delta = _split_by_scope(state or {})
+        try:
+            document = await self.store.create(
+                ref,
+                state=delta["session"],
+                app_state=delta["app"],
+                user_state=delta["user"],
+                ttl=ttl,
+                now=platform_time.get_time(),
+            )
+        except SessionExists as exc:
+            raise AlreadyExistsError(f"Session with id {ref.session_id} already exists.") from exc
+        shared = await self.store.shared_state(app_name, user_id)
+        return self._session(StoredSession(document, *shared))
+
+    async def get_session(
+        self,
+        *,
+        app_name: str,
+        user_id: str,
+        session_id: str,
+        config: GetSessionConfig | None = None,
+    ) -> Session | None:
+        """The session with its events, or those that `config` asks for; None if there is none.
+
+        Raises SessionUnreadable when the document, or an event in it, cannot be read.
+        """
+        stored = await self.store.read(
+            SessionRef(app_name, user_id, _clean(session_id)),
+            last=config.num_recent_events if config else None,
+            since=config.after_timestamp if config else None,
+        )
+        return self._session(stored) if stored else None
+
+    async def list_sessions(
+        self, *, app_name: str, user_id: str | None = None
+    ) -> ListSessionsResponse:
+        """A user's sessions, or those of all users for None: without events, oldest first.
+
+        A session whose document cannot be read is left out; `adksess doctor` names it.
+        """
+        if user_id is None:
+            found = [s async for batch in self.store.scan(app_name) for s in batch]
+        else:
+            found = await self.store.user_summaries(app_name, user_id)
+        users = {summary.ref.user_id for summary in found}
+        app_state, user_states = await self.store.states(app_name, users)
+        sessions = [
+            Session(
+                app_name=app_name,
+                user_id=summary.ref.user_id,
+                id=summary.ref.session_id,
+                state=_merged(summary.tail.state, app_state, user_states[summary.ref.user_id]),
+                last_update_time=summary.tail.last_update_time,
+            )
+            for summary in found
+            if summary.tail
+        ]
+        sessions.sort(key=lambda s: (s.last_update_time, s.user_id, s.id))
+        return ListSessionsResponse(sessions=sessions)
+
+    async def delete_session(self, *, app_name: str, user_id: str, session_id: str) -> None:
+        """Delete a session, silently if there is none. App and user state stay."""
+        await self.store.delete([SessionRef(app_name, user_id, _clean(session_id))])
+
+    async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
+        """A user's state across sessions, keys without `user:`."""
+        _, user_state = await self.store.shared_state(app_name, user_id)
+        return user_state
+
+    async def append_event(self, session: Session, event: Event) -> Event:
+        """Store an event and its state delta, then apply both to `session`.
+
+        An event that is stored already is not stored again. A failed write leaves `session` and
+        `event` as they were. The write is carried to its end when the calling task is cancelled.
+        Raises SessionNotFoundError, StaleSessionError (with `conflict=reject`).
+        """
+        if event.partial:
+            return event
+        return await asyncio.shield(self._append(session, event))
+
+    async def _append(self, session: Session, event: Event) -> Event:
+        if not math.isfinite(event.timestamp):
+            raise ValueError("An event's timestamp must be a finite number: JSON has no other.")
+        ref = SessionRef(session.app_name, session.user_id, _clean(session.id))
+        delta = _split_by_scope(event.actions.state_delta)
+        was_unconfirmed = event.id in self._unconfirmed
+        is_late = event.timestamp <= session.last_update_time
+        try:
+            appended = await self.store.append(
+                ref,
+                _event_json(_without_temp_state(event)),
+                timestamp=event.timestamp,
+                state=delta["session"],
+                app_state=delta["app"],
+                user_state=delta["user"],
+                expected_count=self._expected_count(session),
+                may_be_stored=was_unconfirmed or (is_late and _holds(session, event)),
+            )
+        except ServerUnavailable:
+            self._unconfirmed.append(event.id)
+            raise
+        except SessionNotFound as exc:
+            raise SessionNotFoundError(f"Session {session.id} not found.") from exc
+        except SessionMovedOn as exc:
+            raise StaleSessionError(str(exc)) from exc
+        # A re-delivery leaves the session in hand alone, as in memory; but the repeat of a write
+        # whose answer was lost has still to reach it.
+        in_doubt = was_unconfirmed or appended.was_repeated
+        if appended.redelivered and (not in_doubt or _holds(session, event)):
+            return event
+        self._apply_temp_state(session, event)
+        event = self._trim_temp_delta_state(event)
+        self._commit_event_to_session(session, event)
+        session.last_update_time = event.timestamp
+        self._mark(session, appended.event_count)
+        return event
+
+    async def aclose(self) -> None:
+        """Close the running event loop's connections. A later call opens new ones."""
+        await self.store.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _session(self, stored: StoredSession) -> Session:
+        document = stored.document
+        session = Session(
+            app_name=document.ref.app_name,
+            user_id=document.ref.user_id,
+            id=document.ref.session_id,
+            state=_merged(document.state, stored.app_state, stored.user_state),
+            last_update_time=document.last_update_time,
+        )
+        first = document.event_count - len(document.events) + 1
+        for number, line in enumerate(document.events, first):
+            session.events.append(_event(line, document.ref, number))
+        self._mark(session, document.event_count)
+        return session
+
+    def _mark(self, session: Session, event_count: int) -> None:
+        """Note what `conflict=reject` compares, where ADK's own services keep their revision."""
+        if self._rejects_conflicts:
+            session._storage_update_marker = str(event_count)
+
+    def _expected_count(self, session: Session) -> int | None:
+        if not self._rejects_conflicts or session._storage_update_marker is None:
+            return None
+        return int(session._storage_update_marker)
+
+
+def _clean(session_id: str | None) -> str:
+    return session_id.strip() if session_id else ""
+
+
+def _merged(
+    state: Mapping[str, Any], app_state: Mapping[str, Any], user_state: Mapping[str, Any]
+) -> dict[str, Any]:
+    merged = dict(state)
+    merged.update((State.APP_PREFIX + key, value) for key, value in app_state.items())
+    merged.update((State.USER_PREFIX + key, value) for key, value in user_state.items())
+    return merged
+
+
+def _split_by_scope(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    try:
+        return extract_json_safe_state_delta(state)
+    except UnicodeEncodeError:  # a lone surrogate, which the store writes as an escape
+        return extract_state_delta(state)
+
+
+def _holds(session: Session, event: Event) -> bool:
+    return any(other.id == event.id and other == event for other in session.events)
+
+
+def _without_temp_state(event: Event) -> Event:
+    """The event as it is stored; the caller's own keeps its `temp:` delta until it is."""
+    delta = event.actions.state_delta
+    kept = {key: delta[key] for key in delta if not key.startswith(State.TEMP_PREFIX)}
+    if len(kept) == len(delta):
+        return event
+    actions = event.actions.model_copy(update={"state_delta": kept})
+    return event.model_copy(update={"actions": actions})
+
+
+def _event_json(event: Event) -> bytes:
+    try:
+        return event.model_dump_json(exclude_none=True).encode()
+    except PydanticSerializationError:  # a lone surrogate
+        return json_bytes(event.model_dump(mode="json", exclude_none=True))
+
+
+def _event(line: bytes, ref: SessionRef, number: int) -> Event:
+    """Read one event. The error names it and the fields at fault, never their content."""
+    try:
+        return Event.model_validate(parse_json(line))
+    except ValidationError as exc:
+        fields = ", ".join(".".join(map(str, error["loc"])) for error in exc.errors())
+        why = f"this version of ADK does not accept {fields or 'it'}"
+    except ValueError:
+        why = "it is not JSON"
+    raise unreadable(ref, f"event {number}: {why}") from None

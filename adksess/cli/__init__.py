@@ -1,0 +1,1 @@
+"""The `adksess` command: one module per command, wired in app.py."""

@@ -1,0 +1,115 @@
+"""The work of `delete` and `flush`: say what goes, ask, let it go in batches, report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adksess.cli.confirm import confirm
+from adksess.cli.output import human_size, safe_text, stderr, stdout, talk
+from adksess.cli.progress import Meter
+from adksess.cli.run import with_store
+from adksess.cli.select import path
+from adksess.store.connection import Settings
+from adksess.store.records import SessionSummary
+from adksess.store.store import SessionStore
+
+_BATCH = 500
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What is to go: sessions, and the state of whole apps (user None) and users.
+
+    `unreadable` sessions stay: only a person who names one knows what it is.
+    """
+
+    sessions: Sequence[SessionSummary]
+    unreadable: Sequence[SessionSummary] = ()
+    states: Sequence[tuple[str | None, str | None]] = ()
+
+
+def erase(settings: Settings, what: Erasure, *, yes: bool, dry_run: bool) -> None:
+    """Ask, delete, and say on stdout what was deleted. Safe to interrupt and to repeat."""
+    console = stderr()
+    for session in what.unreadable[:_NAMES_SHOWN]:
+        console.print(talk("warning", f"{path(session.ref)} is left alone: {session.problem}."))
+    if more := len(what.unreadable[_NAMES_SHOWN:]):
+        console.print(talk("warning", f"{more:,} more that cannot be read are left alone."))
+    if not what.sessions and not what.states:
+        stdout().print("Nothing to delete.")
+        return
+    if dry_run:
+        stdout().print(f"Would delete {_describe(what)}.", markup=False)
+        return
+    confirm(f"delete {_describe(what)} in {settings.redacted}", yes=yes)
+    deleted, freed, states = with_store(settings, lambda store: _delete(store, what))
+    stdout().print(_report(deleted, freed, states), markup=False)
+    if what.states:
+        console.print(
+            "Artifacts and long-term memory are kept by other services and were not touched.",
+            style="dim",
+        )
+
+
+def report_missing(missing: Sequence[str]) -> bool:
+    """Say which of the named sessions are not there. True if there is any."""
+    for sentence in missing:
+        stderr().print(talk("error", sentence))
+    return bool(missing)
+
+
+async def _delete(store: SessionStore, what: Erasure) -> tuple[int, int, int]:
+    deleted = freed = 0
+    with Meter("Deleting sessions", len(what.sessions)) as meter:
+        for start in range(0, len(what.sessions), _BATCH):
+            batch = what.sessions[start : start + _BATCH]
+            deleted += await store.delete([session.ref for session in batch])
+            freed += sum(session.size_bytes for session in batch)
+            meter.advance(len(batch))
+    states = 0
+    for app_name, user_id in what.states:
+        states += await store.delete_state(app_name, user_id)
+    return deleted, freed, states
+
+
+def _describe(what: Erasure) -> str:
+    """`3 sessions (4.1 kB) of 2 users in app demo`."""
+    sessions = what.sessions
+    apps = sorted({s.ref.app_name for s in sessions})
+    users = sorted({(s.ref.app_name, s.ref.user_id) for s in sessions})
+    parts = []
+    if sessions:
+        size = human_size(sum(s.size_bytes for s in sessions))
+        owner = f"user {users[0][1]}" if len(users) == 1 else _count(len(users), "user")
+        parts.append(
+            f"{_count(len(sessions), 'session')} ({size}) of {owner} in {_named('app', apps)}"
+        )
+        if len(sessions) == 1:
+            parts[0] = f"session {path(sessions[0].ref)} ({size})"
+    if what.states:
+        everyone = (None, None) in what.states
+        parts.append("all app and user state" if everyone else _states(what.states))
+    return safe_text(" and ".join(parts))
+
+
+def _states(states: Sequence[tuple[str | None, str | None]]) -> str:
+    if len(states) == 1:
+        app, user = states[0]
+        return f"the state of app {app}" + (f", user {user}" if user is not None else " and users")
+    return f"the state of {len(states):,} users"
+
+
+def _report(deleted: int, freed: int, states: int) -> str:
+    text = f"Deleted {_count(deleted, 'session')}, {human_size(freed)} freed"
+    return f"{text}; and {_count(states, 'state hash', 'state hashes')}." if states else f"{text}."
+
+
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _named(noun: str, names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    if len(names) > _NAMES_SHOWN:
+        return f"{len(names):,} {noun}s ({shown}, …)"
+    return f"{noun if len(names) == 1 else noun + 's'} {shown}"

@@ -1,0 +1,58 @@
+"""What an error says and which exit code it has: one table, applied once, around the whole app."""
+
+from enum import IntEnum
+
+from adksess.store.errors import (
+    AdksessError,
+    AmbiguousSession,
+    InvalidDuration,
+    InvalidName,
+    InvalidURL,
+    ServerUnavailable,
+    SessionNotFound,
+)
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    UNREACHABLE = 4
+    INTERRUPTED = 130
+
+
+class UsageProblem(AdksessError):
+    """A command line that makes no sense. The message says what to type instead."""
+
+
+# The first match counts, so a subclass stands before its base.
+EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (UsageProblem, ExitCode.USAGE),
+    (InvalidURL, ExitCode.USAGE),
+    (InvalidDuration, ExitCode.USAGE),
+    (InvalidName, ExitCode.USAGE),
+    (AmbiguousSession, ExitCode.USAGE),
+    (SessionNotFound, ExitCode.NOT_FOUND),
+    (ServerUnavailable, ExitCode.UNREACHABLE),
+    (AdksessError, ExitCode.FAILED),
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+)
+
+KNOWN = tuple(kind for kind, _ in EXIT_CODES)
+
+
+def exit_code_of(exc: BaseException) -> ExitCode:
+    """The exit code of a known error, FAILED of any other."""
+    return next((code for kind, code in EXIT_CODES if isinstance(exc, kind)), ExitCode.FAILED)
+
+
+def fail(exc: BaseException) -> ExitCode:
+    """Print `error: sentence` on stderr and return the exit code. Silent for Ctrl-C."""
+    if not isinstance(exc, KeyboardInterrupt):
+        from adksess.cli.output import stderr, talk
+
+        stderr().print(talk("error", str(exc)))
+    return exit_code_of(exc)

@@ -1,0 +1,142 @@
+"""`adksess ttl`: when sessions expire, and changing it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from adksess.cli.errors import ExitCode, UsageProblem
+from adksess.cli.options import (
+    AppOption,
+    DryRunOption,
+    IdleOption,
+    IdsArgument,
+    NoTtlOption,
+    OutputFormat,
+    OutputOption,
+    PrefixOption,
+    RedisUrlOption,
+    SinceOption,
+    UserOption,
+    YesOption,
+    settings_from,
+)
+
+if TYPE_CHECKING:
+    from adksess.cli.select import Chosen
+    from adksess.store.store import SessionStore
+
+
+def ttl(
+    ids: IdsArgument = None,
+    redis_url: RedisUrlOption = None,
+    prefix: PrefixOption = None,
+    app: AppOption = None,
+    user: UserOption = None,
+    since: SinceOption = None,
+    idle: IdleOption = None,
+    no_ttl: NoTtlOption = False,
+    set_to: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            metavar="DURATION",
+            help="Let them expire in 15m, 2h, 7d from now; 0 for never. The next event may extend "
+            "it again to the service's TTL.",
+        ),
+    ] = None,
+    persist: Annotated[
+        bool, typer.Option("--persist", help="Let them never expire, whatever is appended.")
+    ] = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+) -> None:
+    """Show when sessions expire; with --set or --persist, change it."""
+    from adksess.cli.confirm import confirm
+    from adksess.cli.erase import report_missing
+    from adksess.cli.output import stdout
+    from adksess.cli.run import with_store
+    from adksess.cli.select import Filters, choose, names_from, require_choice
+    from adksess.store.durations import format_duration, parse_duration
+
+    settings = settings_from(redis_url, prefix=prefix)
+    filters = Filters.parse(app, user, since, idle, no_ttl)
+    require_choice(ids, filters, all_if_none=False)
+    if set_to is not None and persist:
+        raise UsageProblem("--set and --persist exclude each other.")
+    seconds = 0 if persist else None if set_to is None else parse_duration(set_to)
+    names = names_from(ids)
+    if ids and not names:
+        return
+    chosen = with_store(settings, lambda store: choose(store, names, filters))
+    if seconds is not None and chosen.sessions:
+        aim = f"expire in {format_duration(seconds)}" if seconds else "never expire"
+        what = f"{len(chosen.sessions):,} session{'' if len(chosen.sessions) == 1 else 's'}"
+        if dry_run:
+            stdout().print(f"Would let {what} {aim}.", markup=False)
+            return
+        if not names:
+            confirm(f"let {what} in {settings.redacted} {aim}", yes=yes)
+        chosen = with_store(settings, lambda store: _set(store, chosen, seconds))
+    _print(settings.prefix, chosen, output)
+    if report_missing(chosen.missing):
+        raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+async def _set(store: "SessionStore", chosen: "Chosen", seconds: int) -> "Chosen":
+    """Set every expiry, and read the sessions again."""
+    from dataclasses import replace
+
+    from adksess.cli.progress import Meter
+
+    with Meter("Setting expiry", len(chosen.sessions)) as meter:
+        for session in chosen.sessions:
+            await store.set_expiry(session.ref, seconds)
+            meter.advance(1)
+    again = await store.summaries([session.ref for session in chosen.sessions])
+    return replace(chosen, sessions=again)
+
+
+def _print(prefix: str, chosen: "Chosen", output: OutputFormat) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from adksess.cli.output import safe_text, stdout, write_json
+    from adksess.store.durations import format_duration
+    from adksess.store.keys import Keys
+
+    rows: list[tuple[Any, int | None]] = [
+        (session.ref, None if session.ttl_seconds is None else round(session.ttl_seconds))
+        for session in chosen.sessions
+    ]
+    if output is OutputFormat.JSON:
+        keys = Keys(prefix)
+        write_json(
+            [
+                {
+                    "key": keys.session(ref).decode(),
+                    "app_name": ref.app_name,
+                    "user_id": ref.user_id,
+                    "session_id": ref.session_id,
+                    "ttl_seconds": seconds,
+                }
+                for ref, seconds in rows
+            ]
+        )
+        return
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("SESSION", overflow="fold", min_width=min(36, stdout().width // 2))
+    table.add_column("EXPIRES IN", no_wrap=True)
+    table.add_column("SECONDS", justify="right", no_wrap=True)
+    for ref, seconds in rows:
+        words = Text("never", style="yellow")
+        if seconds is not None:
+            words = Text(format_duration(seconds))
+        table.add_row(
+            Text(safe_text(ref.session_id), style="cyan"),
+            words,
+            "-" if seconds is None else str(seconds),
+        )
+    stdout().print(table)

@@ -1,0 +1,5 @@
+"""A folder of agents with one agent in it that needs no model, no key and no network."""
+
+from pathlib import Path
+
+AGENTS_DIR = Path(__file__).parent / "agents"

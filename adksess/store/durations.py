@@ -1,0 +1,52 @@
+"""Durations as people type and read them: 90s, 15m, 2h, 7d."""
+
+import re
+
+from adksess.store.errors import InvalidDuration
+
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_LONGEST = 10 * 365 * 86_400
+_FORM = re.compile(r"(?:\d{1,12}[wdhms])+|\d{1,12}", re.ASCII)
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of `90s`, `15m`, `2h`, `7d`, `2w`, `1h30m` or a plain number of seconds.
+
+    Raises InvalidDuration for anything else, and beyond ten years.
+    """
+    compact = text.strip().lower()
+    if not _FORM.fullmatch(compact):
+        raise InvalidDuration(
+            f"{text!r} is not a duration: use 90s, 15m, 2h, 7d or a number of seconds."
+        )
+    if compact.isdigit():
+        seconds = int(compact)
+    else:
+        parts = re.findall(r"(\d+)([wdhms])", compact)
+        seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST:
+        raise InvalidDuration(f"{text!r} is longer than ten years: use 0 for no expiry.")
+    return seconds
+
+
+def short_duration(seconds: float) -> str:
+    """The largest unit of a duration alone: `1d`, `23h`, `45s`."""
+    left = max(0, round(seconds))
+    for unit, size in _UNITS.items():
+        if unit != "w" and left >= size:
+            return f"{left // size}{unit}"
+    return "0s"
+
+
+def format_duration(seconds: float) -> str:
+    """The two largest units of a duration in seconds: `1 day`, `23h 59m`, `45s`."""
+    left = max(0, round(seconds))
+    if left and left % 86_400 == 0:
+        days = left // 86_400
+        return "1 day" if days == 1 else f"{days} days"
+    parts = []
+    for unit, size in _UNITS.items():
+        if unit != "w" and (count := left // size):
+            parts.append(f"{count}{unit}")
+            left -= count * size
+    return " ".join(parts[:2]) or "0s"

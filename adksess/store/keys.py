@@ -1,0 +1,131 @@
+"""Every key that adksess writes. A key string is made and taken apart nowhere else."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from adksess.store.errors import InvalidName
+
+_GLOB = re.compile(r"([\\*?\[\]])")
+
+
+class SessionRef(NamedTuple):
+    """What names one session."""
+
+    app_name: str
+    user_id: str
+    session_id: str
+
+
+class UserRef(NamedTuple):
+    """What names one user of one app."""
+
+    app_name: str
+    user_id: str
+
+
+def _encode(part: str) -> str:
+    """Percent-encode the separator and the escape itself: `a:b` never meets `a` + `b`."""
+    return part.replace("%", "%25").replace(":", "%3A")
+
+
+def _escape_glob(text: str) -> str:
+    return _GLOB.sub(r"\\\1", text)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys under one prefix. Each method names the Redis type and the expiry of its key."""
+
+    prefix: str = ""
+
+    def session(self, ref: SessionRef) -> bytes:
+        """String: one session, the whole JSON document. Expires with the session's TTL."""
+        return self._key("session", *ref)
+
+    def user_sessions(self, app_name: str, user_id: str) -> bytes:
+        """Sorted set: a user's session ids by expiry (Unix seconds, +inf for never).
+
+        Expires no sooner than the longest-lived session in it.
+        """
+        return self._key("user_sessions", app_name, user_id)
+
+    def app_state(self, app_name: str) -> bytes:
+        """Hash: `app:` state, field = key without the prefix, value = JSON. Never expires."""
+        return self._key("app_state", app_name)
+
+    def user_state(self, app_name: str, user_id: str) -> bytes:
+        """Hash: `user:` state, likewise. Never expires."""
+        return self._key("user_state", app_name, user_id)
+
+    def sessions_pattern(self, app_name: str | None = None, user_id: str | None = None) -> bytes:
+        """A MATCH pattern for the sessions of all, of one app, or of one user of it."""
+        return self._pattern("session", app_name, user_id)
+
+    def session_id_pattern(self, start: str) -> bytes:
+        """A MATCH pattern for the sessions whose id starts with a text, of all users."""
+        return (f"{_escape_glob(self.prefix)}session:*:*:{_escape_glob(_encode(start))}*").encode(
+            "utf-8", "replace"
+        )
+
+    def app_state_pattern(self) -> bytes:
+        """A MATCH pattern for every app's state."""
+        return self._pattern("app_state")
+
+    def user_state_pattern(self, app_name: str | None = None) -> bytes:
+        """A MATCH pattern for the state of every user, or of one app's users."""
+        return self._pattern("user_state", app_name)
+
+    def user_sessions_pattern(self, app_name: str | None = None) -> bytes:
+        """A MATCH pattern for every user's index, or those of one app."""
+        return self._pattern("user_sessions", app_name)
+
+    def parse_session(self, key: bytes) -> SessionRef | None:
+        """The session that a key names; None for a key that is not a session's."""
+        parts = self._parts("session", key, 3)
+        return SessionRef(*parts) if parts else None
+
+    def parse_user_state(self, key: bytes) -> UserRef | None:
+        """The user whose state a key holds; None for another key."""
+        parts = self._parts("user_state", key, 2)
+        return UserRef(*parts) if parts else None
+
+    def parse_user_sessions(self, key: bytes) -> UserRef | None:
+        """The user whose index a key holds; None for another key."""
+        parts = self._parts("user_sessions", key, 2)
+        return UserRef(*parts) if parts else None
+
+    def parse_app_state(self, key: bytes) -> str | None:
+        """The app whose state a key holds; None for another key."""
+        parts = self._parts("app_state", key, 1)
+        return parts[0] if parts else None
+
+    def _key(self, kind: str, *names: str) -> bytes:
+        text = self.prefix + ":".join((kind, *map(_encode, names)))
+        try:
+            return text.encode()
+        except UnicodeEncodeError as exc:
+            raise InvalidName(
+                "An app, user or session name holds a lone surrogate, which is not text: "
+                "use valid Unicode."
+            ) from exc
+
+    def _pattern(self, kind: str, *names: str | None) -> bytes:
+        known = [_escape_glob(_encode(name)) for name in names if name is not None]
+        return (_escape_glob(self.prefix) + ":".join((kind, *known, "*"))).encode()
+
+    def _parts(self, kind: str, key: bytes, count: int) -> list[str] | None:
+        """The decoded names in a key. Only a key that we would write ourselves is taken."""
+        try:
+            text = key.decode()
+        except UnicodeDecodeError:
+            return None
+        start = f"{self.prefix}{kind}:"
+        if not text.startswith(start):
+            return None
+        parts = text[len(start) :].split(":")
+        if len(parts) != count:
+            return None
+        names = [unquote(part) if "%" in part else part for part in parts]
+        return names if [_encode(name) for name in names] == parts else None

@@ -1,0 +1,89 @@
+"""What the store answers: plain, frozen records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adksess.store.document import Document, Tail
+from adksess.store.keys import SessionRef
+
+TITLE_KEY = "__session_metadata__"
+"""Where ADK's web UI keeps a session's title: state["__session_metadata__"]["displayName"]."""
+
+_EVALUATION_PREFIXES = ("adk-eval-session-", "___eval___session___")
+
+
+@dataclass(frozen=True)
+class StoredSession:
+    """A session as it was read: its document and the state it shares with others.
+
+    `events` of the document are those asked for; its `event_count` counts all.
+    """
+
+    document: Document
+    app_state: Mapping[str, Any]
+    user_state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """A session without its history.
+
+    `size_bytes` is the length of the stored document; `ttl_seconds` is None for a session that
+    never expires. A session that cannot be read has a `problem` and no `tail`; one that another
+    tool wrote and nobody has appended to is `is_plain`.
+    """
+
+    ref: SessionRef
+    tail: Tail | None
+    size_bytes: int
+    ttl_seconds: float | None
+    problem: str | None = None
+    is_plain: bool = False
+
+    @property
+    def title(self) -> str:
+        """What ADK's web UI calls the session; empty when it has no title."""
+        metadata = self.tail.state.get(TITLE_KEY) if self.tail else None
+        title = metadata.get("displayName") if isinstance(metadata, dict) else None
+        return title if isinstance(title, str) else ""
+
+    @property
+    def updated(self) -> float:
+        """When the session was last written, in Unix seconds; 0 when it cannot be read."""
+        return datetime.fromisoformat(self.tail.updated_at).timestamp() if self.tail else 0.0
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether ADK made the session for an evaluation; its REST list hides those."""
+        return self.ref.session_id.startswith(_EVALUATION_PREFIXES)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """The outcome of an append.
+
+    `event_count` is the number of events now. `redelivered`: an equal event stood there already,
+    and nothing was written. `was_repeated`: the call had lost an answer, so that it may have been
+    an earlier try of its own that stored the event.
+    """
+
+    event_count: int
+    redelivered: bool
+    was_repeated: bool = False
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """How the server is. `latency_ms` is the best of three pings, in milliseconds."""
+
+    latency_ms: float
+    server: str
+    version: str
+    mode: str
+    role: str
+    persistence: str
+    maxmemory_policy: str
+    used_memory: int
+    maxmemory: int

@@ -1,0 +1,259 @@
+"""SessionStore: the one door to stored sessions, for ADK's service and for the commands."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from adksess.store import lookup, reading, restoring, writing
+from adksess.store.audit import Audit, audit, repair
+from adksess.store.client import Client, Server
+from adksess.store.connection import DEFAULT_URL, Settings
+from adksess.store.document import Document, iso_time
+from adksess.store.health import check
+from adksess.store.keys import Keys, SessionRef, UserRef
+from adksess.store.records import Appended, ServerInfo, SessionSummary, StoredSession
+from adksess.store.restoring import Put, StoredState, StoredValue
+
+
+class SessionStore:
+    """Sessions in Redis: create, append, read, list, expire, delete.
+
+    Safe to share between tasks, event loops and threads. Times are Unix seconds, TTLs seconds
+    (0 for no expiry), sizes bytes. Every method may raise ServerUnavailable; none ever answers
+    "empty" because Redis could not be asked.
+    """
+
+    def __init__(
+        self,
+        url: str | Settings = DEFAULT_URL,
+        *,
+        ttl: int | None = None,
+        prefix: str | None = None,
+        retries: int = 4,
+        connect: Callable[[Settings], Client] | None = None,
+    ) -> None:
+        """Take a Redis URL, such as `redis://host:6379/0?ttl=7d&prefix=prod:`.
+
+        `retries` is how often a call is tried again when the connection is lost; `connect`
+        makes the redis-py client from the settings. Raises InvalidURL. Connects to nothing yet.
+        """
+        self.settings = (
+            url if isinstance(url, Settings) else Settings.parse(url, ttl=ttl, prefix=prefix)
+        )
+        self.keys = Keys(self.settings.prefix)
+        self._server = Server(self.settings, retries=retries, connect=connect)
+
+    async def check(self) -> ServerInfo:
+        """Ask the server how it is. Raises ServerUnavailable."""
+        return await check(self._server)
+
+    async def create(
+        self,
+        ref: SessionRef,
+        *,
+        state: Mapping[str, Any] | None = None,
+        app_state: Mapping[str, Any] | None = None,
+        user_state: Mapping[str, Any] | None = None,
+        ttl: int | None = None,
+        now: float | None = None,
+    ) -> Document:
+        """Store a new session without events.
+
+        A `ttl` of its own replaces the store's for this session, at every append too. Raises
+        SessionExists, and then nothing is written, app and user state included.
+        """
+        moment = time.time() if now is None else now
+        document = Document(
+            ref=ref,
+            state=dict(state or {}),
+            events=(),
+            event_count=0,
+            created_at=iso_time(moment),
+            updated_at=iso_time(moment),
+            last_update_time=moment,
+            ttl=ttl or None,
+        )
+        await writing.create(
+            self._server,
+            self.keys,
+            document,
+            app_state=app_state or {},
+            user_state=user_state or {},
+            ttl=self.settings.ttl if ttl is None else ttl,
+        )
+        return document
+
+    async def append(
+        self,
+        ref: SessionRef,
+        event: Any,
+        *,
+        timestamp: float,
+        state: Mapping[str, Any] | None = None,
+        app_state: Mapping[str, Any] | None = None,
+        user_state: Mapping[str, Any] | None = None,
+        expected_count: int | None = None,
+        may_be_stored: bool = False,
+    ) -> Appended:
+        """Add one event and merge its state deltas, atomically, in one round trip.
+
+        `event` is compact JSON (bytes) or a value that becomes it. An event that equals a stored
+        one is a re-delivery: nothing is written. Raises SessionNotFound, SessionUnreadable,
+        and SessionMovedOn when `expected_count` is given and there are more or fewer events.
+        """
+        return await writing.append(
+            self._server,
+            self.keys,
+            ref,
+            event,
+            timestamp=timestamp,
+            state=state or {},
+            app_state=app_state or {},
+            user_state=user_state or {},
+            expected_count=expected_count,
+            may_be_stored=may_be_stored,
+        )
+
+    async def read(
+        self, ref: SessionRef, *, last: int | None = None, since: float | None = None
+    ) -> StoredSession | None:
+        """A session with its events, or None. `last` and `since` read the end of it only."""
+        return await reading.read(self._server, self.keys, ref, last=last, since=since)
+
+    async def summaries(self, refs: Sequence[SessionRef]) -> list[SessionSummary]:
+        """What the named sessions are, without their events; those that exist."""
+        return await reading.summaries(self._server, self.keys, refs)
+
+    async def user_summaries(self, app_name: str, user_id: str) -> list[SessionSummary]:
+        """One user's sessions, from the index: costs what the user has, not what Redis holds."""
+        return await reading.user_summaries(self._server, self.keys, app_name, user_id)
+
+    def scan(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncIterator[list[SessionSummary]]:
+        """All sessions, of every tool that writes this layout, in batches, in no order."""
+        return reading.scan(self._server, self.keys, app_name, user_id)
+
+    async def shared_state(
+        self, app_name: str, user_id: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """An app's state and a user's, keys without `app:` and `user:`."""
+        app_state, user_states = await self.states(app_name, [user_id])
+        return app_state, user_states[user_id]
+
+    async def states(
+        self, app_name: str, user_ids: Iterable[str]
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """An app's state, and that of several of its users by user id."""
+        return await reading.states(self._server, self.keys, app_name, list(user_ids))
+
+    async def set_expiry(self, ref: SessionRef, ttl: int) -> bool:
+        """Let a session expire in `ttl` seconds, 0 for never. False when it does not exist."""
+        return await writing.set_expiry(self._server, self.keys, ref, ttl)
+
+    async def audit(self) -> Audit:
+        """Look at every session and index: what is stored, and whether they agree."""
+        return await audit(self._server, self.keys)
+
+    async def repair(self, found: Audit) -> None:
+        """Make the indexes agree with the sessions, both ways."""
+        await repair(self._server, self.keys, found)
+
+    async def enter_index(self, summary: SessionSummary) -> None:
+        """Enter a session that another tool wrote in its user's index."""
+        await writing.enter_index(self._server, self.keys, summary.ref, summary.ttl_seconds)
+
+    async def delete(self, refs: Sequence[SessionRef]) -> int:
+        """Delete sessions, and nothing else. Returns how many of them there were."""
+        return await writing.delete(self._server, self.keys, refs)
+
+    async def delete_state(
+        self, app_name: str | None = None, user_id: str | None = None, *, users_only: bool = False
+    ) -> int:
+        """Delete `app:` and `user:` state of all, of an app, or of a user: one hash each.
+
+        With `users_only` the apps' own state stays. Returns how many hashes there were.
+        """
+        return sum(
+            [
+                await writing.delete_state(self._server, batch)
+                async for batch in self._state_keys(app_name, user_id, users_only=users_only)
+            ]
+        )
+
+    async def count_state(self, app_name: str | None = None, user_id: str | None = None) -> int:
+        """How many hashes `delete_state` would delete."""
+        return sum([len(batch) async for batch in self._state_keys(app_name, user_id)])
+
+    async def _state_keys(
+        self, app_name: str | None, user_id: str | None, *, users_only: bool = False
+    ) -> AsyncIterator[list[bytes]]:
+        async for batch in reading.scan_keys(self._server, self.keys.user_state_pattern(app_name)):
+            users = ((key, self.keys.parse_user_state(key)) for key in batch)
+            yield [
+                key
+                for key, user in users
+                if user and app_name in (None, user.app_name) and user_id in (None, user.user_id)
+            ]
+        if user_id is None and not users_only:
+            async for batch in reading.scan_keys(self._server, self.keys.app_state_pattern()):
+                apps = ((key, self.keys.parse_app_state(key)) for key in batch)
+                yield [key for key, app in apps if app is not None and app_name in (None, app)]
+
+    async def find(self, names: Sequence[str]) -> list[list[SessionRef]]:
+        """For each name (id, prefix of 4 characters or more, app/user/id, key) what it may mean."""
+        return await lookup.find(self._server, self.keys, names)
+
+    async def expired(self, session_id: str) -> list[tuple[UserRef, float]]:
+        """Users who had a session of this id that has expired, with the time, as far as known."""
+        return await lookup.expired(self._server, self.keys, session_id)
+
+    async def value(self, ref: SessionRef) -> bytes | None:
+        """The stored document as it is, or None."""
+        return await reading.value(self._server, self.keys, ref)
+
+    async def values(self, refs: Sequence[SessionRef]) -> list[StoredValue]:
+        """The stored documents as they are, with their expiry; those that exist."""
+        return await restoring.values(self._server, self.keys, refs)
+
+    async def put(self, items: Sequence[StoredValue], *, replace: bool = False) -> list[Put]:
+        """Put whole documents back, where another stands only to `replace` it."""
+        return await restoring.put(self._server, self.keys, items, replace=replace)
+
+    async def exchange(self, before: StoredValue, after: Document) -> bool:
+        """Put a document where another stands, if that has not changed since it was read."""
+        return await restoring.exchange(self._server, self.keys, before, after)
+
+    def all_states(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncIterator[list[StoredState]]:
+        """The `app:` and `user:` state of all, of an app and its users, or of a user alone."""
+        return restoring.states(self._server, self.keys, app_name, user_id)
+
+    async def state_of(self, names: Sequence[tuple[str, str | None]]) -> list[StoredState]:
+        """The states of apps (user None) and users that have any."""
+        return await restoring.state_of(self._server, self.keys, names)
+
+    async def put_state(self, item: StoredState, *, replace: bool = False) -> dict[str, Put]:
+        """Write the fields of a state, those that have another value only to `replace` them."""
+        return await restoring.put_state(self._server, self.keys, item, replace=replace)
+
+    async def key_count(self) -> int:
+        """Keys in the database, foreign ones included: an upper bound for a progress bar."""
+        return await reading.key_count(self._server)
+
+    async def aclose(self) -> None:
+        """Close the running event loop's connections. A later call opens new ones."""
+        await self._server.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

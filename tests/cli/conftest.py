@@ -1,0 +1,24 @@
+"""The commands on a real Valkey with nothing in it."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.conftest import Run
+
+
+@pytest.fixture
+def database(valkey_url: str) -> Iterator[redis.Redis]:
+    """The worker's own Valkey, emptied before the test."""
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def run(cli: Run, database: redis.Redis, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `adksess ARGS` on that server, which the environment names."""
+    monkeypatch.setenv("ADKSESS_REDIS_URL", valkey_url)
+    monkeypatch.setenv("NO_COLOR", "1")
+    return cli

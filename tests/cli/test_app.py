@@ -1,0 +1,108 @@
+"""The wiring: what is imported when, errors and exit codes, version and help."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import adksess
+from adksess.cli import errors, serve
+from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
+from adksess.embedded import EmbeddedUnavailable
+from adksess.store.errors import AdksessError, ServerUnavailable
+
+
+def imported_by(*args: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "adksess", *args],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("args", "unwanted"),
+    [
+        (["--help"], ("google.adk", "redis")),
+        (["list", "--help"], ("google.adk", "redis")),
+        (["serve", "--help"], ("google.adk", "redis")),
+        (["doctor", "--help"], ("google.adk", "redis")),
+    ],
+)
+def test_help_imports_neither_adk_nor_redis(args: list[str], unwanted: tuple[str, ...]) -> None:
+    modules = imported_by(*args)
+    assert "adksess.cli.app" in modules
+    assert not [m for m in modules for name in unwanted if m == name or m.startswith(f"{name}.")]
+
+
+def test_listing_does_not_import_adk(valkey_url: str) -> None:
+    modules = imported_by("list", "-r", valkey_url)
+    assert "redis" in modules
+    assert not [m for m in modules if m == "google" or m.startswith("google.")]
+
+
+def test_version(cli: Callable[..., Any]) -> None:
+    result = cli("--version")
+    assert (result.code, result.out) == (0, f"adksess {adksess.__version__}\n")
+
+
+def test_no_command_shows_the_commands(cli: Callable[..., Any]) -> None:
+    result = cli()
+    assert result.code == 2
+    for command in ("serve", "list", "show", "doctor", "adk"):
+        assert f"\n  {command} " in result.out + result.err
+
+
+def test_adk_takes_its_arguments_as_they_stand(cli: Callable[..., Any]) -> None:
+    result = cli("adk", "web", "--help")
+    assert result.code == 0
+    assert "Usage: adksess adk web [OPTIONS]" in result.out
+    assert "--session_service_uri" in result.out
+    assert cli("adk", "run", "--nope").code == 2
+
+
+def test_a_base_class_never_hides_its_subclass_in_the_table() -> None:
+    for position, (kind, _) in enumerate(EXIT_CODES):
+        assert not [k for k, _ in EXIT_CODES[:position] if issubclass(kind, k)]
+
+
+def test_every_error_of_ours_has_an_exit_code() -> None:
+    assert exit_code_of(AdksessError()) is ExitCode.FAILED
+    assert exit_code_of(EmbeddedUnavailable()) is ExitCode.UNREACHABLE
+    assert exit_code_of(ServerUnavailable()) is ExitCode.UNREACHABLE
+    assert exit_code_of(KeyboardInterrupt()) is ExitCode.INTERRUPTED
+    assert issubclass(AdksessError, errors.KNOWN)
+
+
+def test_an_error_text_is_printed_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    code = fail(AdksessError("[bold]no[/] markup, \x1b[31mno colour\x07, :smile:\nnext line"))
+    assert code is ExitCode.FAILED
+    assert capsys.readouterr().err == (
+        "error: [bold]no[/] markup, \\x1b[31mno colour\\x07, :smile:\nnext line\n"
+    )
+
+
+def test_ctrl_c_is_130_and_says_nothing(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve, "claim_port", interrupted)
+    result = cli("serve", "--demo")
+    assert (result.code, result.out, result.err) == (130, "", "")
+
+
+def test_an_unknown_error_is_not_swallowed(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(serve, "claim_port", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli("serve", "--demo")

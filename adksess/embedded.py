@@ -187,11 +187,13 @@ class EmbeddedServer:
             )
 
     def _serves_our_folder(self) -> bool:
-        import redis
+        return _folder_served(self.port) == self.data_dir
 
-        with suppress(redis.RedisError), _client(self.port) as client:
-            return Path(str(client.config_get("dir").get("dir"))).resolve() == self.data_dir
-        return False
+
+def embedded_folder(port: int) -> Path | None:
+    """The data folder of the embedded server at this port, whoever started it; else None."""
+    folder = _folder_served(port)
+    return folder if folder and folder.name == DATA_DIR else None
 
 
 def is_listening(host: str, port: int) -> bool:
@@ -236,6 +238,14 @@ def _client(port: int) -> "Redis":
         # redis-py 6 and later try again for seconds, also a SHUTDOWN that has worked.
         retry=Retry(NoBackoff(), 0),
     )
+
+
+def _folder_served(port: int) -> Path | None:
+    import redis
+
+    with suppress(redis.RedisError), _client(port) as client:
+        return Path(str(client.config_get("dir").get("dir"))).resolve()
+    return None
 
 
 def _answers(port: int) -> bool:

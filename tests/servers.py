@@ -7,12 +7,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 START_SECONDS = 20
 
@@ -27,6 +29,7 @@ class ServerProcess:
         self.options = {"save": "", "appendonly": "no", "enable-debug-command": "yes"} | {
             name.replace("_", "-"): value for name, value in options.items()
         }
+        self.command: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,7 +38,12 @@ class ServerProcess:
 
     def client(self, **options: Any) -> redis.Redis:
         """A synchronous client, to look at what is stored behind the store's back."""
-        return redis.Redis(port=self.port, **options)
+        return redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), **options)
+
+    def dump(self) -> dict[bytes, Any]:
+        """Every key with its value, whatever its type."""
+        with self.client() as client:
+            return {key: client.dump(key) for key in client.scan_iter()}
 
     def launch(self) -> None:
         """Start the process without waiting until it answers."""
@@ -43,10 +51,12 @@ class ServerProcess:
         options = {"bind": "127.0.0.1", "port": str(self.port), "dir": str(self.folder)}
         options |= self.options
         if "v=6." in version(self.binary):
-            options.pop("enable-debug-command", None)
-        command = [str(self.binary)]
-        for name, value in options.items():
-            command += [f"--{name}", *(value.split() or [""])]
+            for name in ("enable-debug-command", "loading-process-events-interval-bytes"):
+                options.pop(name, None)
+        command = self.command or [str(self.binary)]
+        if not self.command:
+            for name, value in options.items():
+                command += [f"--{name}", *(value.split() or [""])]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder
@@ -63,9 +73,13 @@ class ServerProcess:
         return self
 
     def answers(self) -> bool:
-        with suppress(redis.RedisError), self.client() as client:
-            return bool(client.ping())
-        return False
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.AuthenticationError:
+            return True
+        except redis.RedisError:  # not there yet, or loading
+            return False
 
     def kill(self) -> None:
         """SIGKILL: nothing is written any more."""

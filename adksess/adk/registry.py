@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OURS = "adksess.adk.service.RedisSessionService"
 _YAML = ("services.yaml", "services.yml")
+_FILES = ("services.py", *_YAML)
 
 
 def register_services() -> None:
@@ -80,13 +81,20 @@ class ServicesReport:
     registered: Registered
 
 
-def inspect_services(folder: Path, uri: str) -> ServicesReport:
+def has_services(folder: Path) -> bool:
+    """Whether there is anything in the folder that ADK would load services from."""
+    return any((folder / name).exists() for name in (*_FILES, "services/__init__.py"))
+
+
+def inspect_services(folder: Path, uri: str, *, register_first: bool = True) -> ServicesReport:
     """Load a folder's service files the way ADK does, and report what came of it.
 
-    Runs the folder's own code, as `adk web` would. Leaves the registration of adksess in place.
+    With `register_first` as `adksess serve` would find it, without as plain `adk web` would.
+    Runs the folder's own code. Leaves the registration of adksess in place.
     """
-    files = tuple(name for name in ("services.py", *_YAML) if (folder / name).is_file())
-    register_services()
+    files = tuple(name for name in _FILES if (folder / name).is_file())
+    if register_first:
+        register_services()
     with _fresh_services_module(), _captured_warnings() as warnings:
         load_services_module(str(folder))
         problems = [*warnings, *_silent_failures(folder)]

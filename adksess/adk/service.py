@@ -1,6 +1,7 @@
 """RedisSessionService: ADK's session contract on top of the store."""
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -38,6 +39,8 @@ from adksess.store.store import SessionStore
 
 _UNCONFIRMED_KEPT = 1_000
 
+_logger = logging.getLogger(__name__)
+
 
 class RedisSessionService(BaseSessionService):
     """ADK sessions in Redis: what InMemorySessionService answers, this answers, and keeps.
@@ -73,6 +76,7 @@ class RedisSessionService(BaseSessionService):
         self.store = store or SessionStore(settings)
         self._rejects_conflicts = self.store.settings.conflict == "reject"
         self._unconfirmed: deque[str] = deque(maxlen=_UNCONFIRMED_KEPT)
+        self._repeats: set[asyncio.Task[Event]] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store.settings.redacted!r})"
@@ -107,6 +111,7 @@ class RedisSessionService(BaseSessionService):
             )
         except SessionExists as exc:
             raise AlreadyExistsError(f"Session with id {ref.session_id} already exists.") from exc
+        _logger.debug("created %s", "/".join(ref))
         shared = await self.store.shared_state(app_name, user_id)
         return self._session(StoredSession(document, *shared))
 
@@ -174,7 +179,20 @@ class RedisSessionService(BaseSessionService):
         """
         if event.partial:
             return event
-        return await asyncio.shield(self._append(session, event))
+        try:
+            return await self._append(session, event)
+        except asyncio.CancelledError:
+            # Repeating an append is safe, and cheaper than a task of its own for every one.
+            self._unconfirmed.append(event.id)
+            repeat = asyncio.create_task(self._append(session, event))
+            self._repeats.add(repeat)
+            repeat.add_done_callback(self._forget)
+            raise
+
+    def _forget(self, repeat: asyncio.Task[Event]) -> None:
+        self._repeats.discard(repeat)
+        if not repeat.cancelled():
+            repeat.exception()  # nobody waits for it
 
     async def _append(self, session: Session, event: Event) -> Event:
         if not math.isfinite(event.timestamp):
@@ -192,7 +210,8 @@ class RedisSessionService(BaseSessionService):
                 app_state=delta["app"],
                 user_state=delta["user"],
                 expected_count=self._expected_count(session),
-                may_be_stored=was_unconfirmed or (is_late and _holds(session, event)),
+                is_known=is_late and _holds(session, event),
+                is_unconfirmed=was_unconfirmed,
             )
         except ServerUnavailable:
             self._unconfirmed.append(event.id)

@@ -1,13 +1,13 @@
 """Whether documents and indexes agree, and what else an operator should know of what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from adksess.store import scripts
 from adksess.store.client import Client, Server
 from adksess.store.keys import Keys, SessionRef
-from adksess.store.reading import scan, scan_keys, user_summaries
+from adksess.store.reading import scan, scan_keys, scan_refs, summaries, user_summaries
 from adksess.store.records import SessionSummary
 from adksess.store.writing import enter_index
 
@@ -54,6 +54,28 @@ async def repair(server: Server, keys: Keys, found: Audit) -> None:
         await enter_index(server, keys, session.ref, session.ttl_seconds)
     for app_name, user_id in {ref[:2] for ref in found.stale}:
         await user_summaries(server, keys, app_name, user_id)
+
+
+async def enter_missing(server: Server, keys: Keys) -> AsyncIterator[int]:
+    """Enter the sessions that are in no index; yields how many, batch by batch.
+
+    Unlike an audit it keeps nothing in memory and looks at names alone, so that it can run beside
+    a server on a database of any size.
+    """
+    async for refs in scan_refs(server, keys):
+
+        async def scores(
+            client: Client, attempt: int, refs: Sequence[SessionRef] = tuple(dict.fromkeys(refs))
+        ) -> list[SessionRef]:
+            calls = [("ZSCORE", keys.user_sessions(*ref[:2]), ref.session_id) for ref in refs]
+            answers = await scripts.run_all(client, calls)
+            return [ref for ref, score in zip(refs, answers, strict=True) if score is None]
+
+        missing = await summaries(server, keys, await server.call(scores))
+        sessions = [session for session in missing if session.tail]
+        for session in sessions:
+            await enter_index(server, keys, session.ref, session.ttl_seconds)
+        yield len(sessions)
 
 
 async def _index_entries(server: Server, keys: Keys) -> set[SessionRef]:

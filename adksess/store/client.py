@@ -14,6 +14,7 @@ from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from adksess.store.connection import Settings
@@ -44,6 +45,8 @@ _TRANSIENT = (
     exceptions.TryAgainError,
     exceptions.RedisClusterException,  # no node reachable, a slot not covered
 )
+# redis-py 8.1 closes a cluster's connection that another task has just begun to open
+_TRANSIENT_ON_A_CLUSTER = (*_TRANSIENT, AttributeError)
 
 
 @dataclass
@@ -89,7 +92,10 @@ class Server:
         else:
             await mine.turns.acquire()
         try:
-            return await self._attempts(mine.client, command)
+            async with asyncio.timeout(self._timeout):
+                return await self._attempts(mine.client, command)
+        except TimeoutError:
+            raise explain(exceptions.TimeoutError(), self.settings) from None
         finally:
             mine.turns.release()
 
@@ -100,12 +106,13 @@ class Server:
             await mine.closer.aclose()
 
     async def _attempts(self, client: Client, command: Callable[[Client, int], Awaitable[T]]) -> T:
+        transient = _TRANSIENT_ON_A_CLUSTER if self.settings.is_cluster else _TRANSIENT
         started = time.monotonic()
         attempt = 0
         while True:
             try:
                 return await command(client, attempt)
-            except _TRANSIENT as exc:
+            except transient as exc:
                 pause = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
                 spent = time.monotonic() - started + pause
                 if attempt >= self._retries or spent > self._timeout or isinstance(exc, _REFUSALS):
@@ -146,6 +153,8 @@ class Server:
         finally:
             self._loops.pop(asyncio.get_running_loop(), None)
             await client.aclose()
+            for watcher in _sentinels(client):  # which redis-py leaves to us
+                await watcher.aclose()
 
 
 def new_client(settings: Settings) -> Client:
@@ -171,7 +180,7 @@ def new_client(settings: Settings) -> Client:
             parse_url(f"{base}://{login}{at}{first}{path}?{urlencode(options)}")
         )
         kwargs.setdefault("socket_timeout", TIMEOUT)
-        kwargs.setdefault("socket_connect_timeout", TIMEOUT)
+        kwargs.setdefault("socket_connect_timeout", kwargs["socket_timeout"])
         kwargs["retry"] = Retry(NoBackoff(), 0)  # Server retries, and tells the script of it
         if scheme != "unix":
             kwargs.setdefault("socket_keepalive", True)
@@ -180,6 +189,9 @@ def new_client(settings: Settings) -> Client:
         if scheme == "redis+sentinel":
             return _sentinel_client(hosts, parts.path.strip("/"), kwargs, sentinel_options)
         kwargs.pop("max_connections", None)  # Server's turns keep to it
+        # Server holds one clock over a whole call. redis-py's would cost a task for each write,
+        # and the wait_for() of Python 3.11, which it writes with then, loses cancellations.
+        kwargs["socket_timeout"] = None
         pool = ConnectionPool(**kwargs)
         pool.make_connection()  # connects to nothing, but looks at every option
         return Redis.from_pool(pool)
@@ -195,6 +207,8 @@ def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     for name in ("host", "port", "db", "connection_class"):
         kwargs.pop(name, None)
     kwargs["max_connections"] = 10_000  # Server's turns keep it far below; here it would raise
+    # Not to close every connection, in use or not, at each fifth redirection
+    kwargs["reinitialize_steps"] = 0
     nodes = [ClusterNode(host, port) for host, port in _addresses(hosts, 6379)]
     return RedisCluster(startup_nodes=nodes, ssl=tls, **kwargs)
 
@@ -209,6 +223,11 @@ def _sentinel_client(
         _addresses(hosts, 26379), sentinel_kwargs={**shared, **sentinel_options}, **kwargs
     )
     return cast("Client", sentinel.master_for(service))
+
+
+def _sentinels(client: Client) -> list[Redis]:
+    pool = getattr(client, "connection_pool", None)
+    return list(pool.sentinel_manager.sentinels) if isinstance(pool, SentinelConnectionPool) else []
 
 
 def _addresses(hosts: str, default_port: int) -> list[tuple[str, int]]:
@@ -279,6 +298,11 @@ _MEANINGS: dict[type[Exception], str] = {
         "sessions with `adksess delete --idle 30d`."
     ),
     exceptions.ReadOnlyError: "{where} is a read-only replica: name the primary in the URL.",
+    exceptions.ClusterDownError: "{where} lacks a node: see which with `redis-cli CLUSTER NODES`.",
+    exceptions.InvalidResponse: (
+        "{where} does not answer as a Redis does: something else listens there. Stop it and start "
+        "Redis, or name another address with --redis-url."
+    ),
     exceptions.BusyLoadingError: "{where} is still loading its data: try again in a moment.",
     exceptions.MaxConnectionsError: (
         "{where} has no connection free: raise max_connections in the URL."
@@ -289,6 +313,7 @@ _MEANINGS: dict[type[Exception], str] = {
 _WRAPPED = {
     "-OOM ": exceptions.OutOfMemoryError,
     "-READONLY ": exceptions.ReadOnlyError,
+    "The user executing the script": exceptions.NoPermissionError,
     "ACL failure": exceptions.NoPermissionError,
     "-NOPERM ": exceptions.NoPermissionError,
 }
@@ -303,4 +328,6 @@ def _cause(exc: BaseException) -> str:
         if isinstance(seen, OSError) and seen.args:
             return str(seen.args[-1])
         seen = seen.__cause__ or seen.__context__
-    return {"MasterNotFoundError": "no primary found"}.get(type(exc).__name__, "connection lost")
+    if isinstance(exc, MasterNotFoundError):
+        return "no primary found"
+    return "it closes the connection: maybe it is no Redis, or wants rediss://"

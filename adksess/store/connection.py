@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from adksess.store.durations import parse_duration
@@ -80,7 +81,7 @@ class Settings:
         """The URL's scheme, one of SCHEMES."""
         return _split(self.url).scheme
 
-    @property
+    @cached_property
     def is_cluster(self) -> bool:
         """Whether keys live on several nodes, so that one script cannot touch two of them."""
         return self.scheme.endswith("+cluster")

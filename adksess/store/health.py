@@ -3,7 +3,8 @@
 import time
 from typing import Any
 
-from redis.exceptions import NoPermissionError
+from redis.asyncio import RedisCluster
+from redis.exceptions import NoPermissionError, ResponseError
 
 from adksess.store.client import Client, Server
 from adksess.store.records import ServerInfo
@@ -21,7 +22,7 @@ async def check(server: Server) -> ServerInfo:
             started = time.perf_counter()
             await client.ping()
             waits.append(time.perf_counter() - started)
-        return _describe(await _info(client), min(waits) * 1000)
+        return _describe(await _info(client), await _snapshots(client), min(waits) * 1000)
 
     return await server.call(run)
 
@@ -38,18 +39,30 @@ async def _info(client: Client) -> dict[str, Any]:
     return info
 
 
-def _describe(info: dict[str, Any], latency_ms: float) -> ServerInfo:
-    is_valkey = "valkey_version" in info
-    persistence = []
-    if info.get("aof_enabled"):
-        persistence.append("append-only file")
+async def _snapshots(client: Client) -> str | None:
+    """When the server takes snapshots, empty for never, None where it does not say."""
+    if isinstance(client, RedisCluster):
+        return None
+    try:
+        return str((await client.config_get("save")).get("save", ""))
+    except ResponseError:  # not permitted, or a managed Redis without CONFIG
+        return None
+
+
+def _describe(info: dict[str, Any], snapshots: str | None, latency_ms: float) -> ServerInfo:
+    kinds = ["append-only file"] if info.get("aof_enabled") else []
+    if snapshots:
+        kinds.append("snapshots")
+    unsure = not info or (snapshots is None and not kinds)
+    redis_version = str(info.get("redis_version", "unknown"))
     return ServerInfo(
         latency_ms=latency_ms,
-        server="Valkey" if is_valkey else "Redis",
-        version=str(info.get("valkey_version") or info.get("redis_version") or "unknown"),
+        server="Valkey" if "valkey_version" in info else "Redis",
+        version=str(info.get("valkey_version", redis_version)),
+        redis_version=redis_version,
         mode=str(info.get("server_mode") or info.get("redis_mode", "unknown")),
         role=str(info.get("role", "unknown")),
-        persistence=", ".join(persistence) or "snapshots or none",
+        persistence="unknown" if unsure else ", ".join(kinds) or "none",
         maxmemory_policy=str(info.get("maxmemory_policy", "unknown")),
         used_memory=int(info.get("used_memory", 0)),
         maxmemory=int(info.get("maxmemory", 0)),

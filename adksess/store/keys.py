@@ -27,6 +27,8 @@ class UserRef(NamedTuple):
 
 def _encode(part: str) -> str:
     """Percent-encode the separator and the escape itself: `a:b` never meets `a` + `b`."""
+    if ":" not in part and "%" not in part:
+        return part
     return part.replace("%", "%25").replace(":", "%3A")
 
 
@@ -60,7 +62,7 @@ class Keys:
         return self._key("user_state", app_name, user_id)
 
     def sessions_pattern(self, app_name: str | None = None, user_id: str | None = None) -> bytes:
-        """A MATCH pattern for the sessions of all, of one app, or of one user of it."""
+        """A MATCH pattern for the sessions of all, of an app, of a user, or of both."""
         return self._pattern("session", app_name, user_id)
 
     def session_id_pattern(self, start: str) -> bytes:
@@ -102,7 +104,7 @@ class Keys:
         return parts[0] if parts else None
 
     def _key(self, kind: str, *names: str) -> bytes:
-        text = self.prefix + ":".join((kind, *map(_encode, names)))
+        text = f"{self.prefix}{kind}:{':'.join(map(_encode, names))}"
         try:
             return text.encode()
         except UnicodeEncodeError as exc:
@@ -112,8 +114,10 @@ class Keys:
             ) from exc
 
     def _pattern(self, kind: str, *names: str | None) -> bytes:
-        known = [_escape_glob(_encode(name)) for name in names if name is not None]
-        return (_escape_glob(self.prefix) + ":".join((kind, *known, "*"))).encode()
+        parts = ["*" if name is None else _escape_glob(_encode(name)) for name in names]
+        while parts and parts[-1] == "*":
+            parts.pop()
+        return (_escape_glob(self.prefix) + ":".join((kind, *parts, "*"))).encode()
 
     def _parts(self, kind: str, key: bytes, count: int) -> list[str] | None:
         """The decoded names in a key. Only a key that we would write ourselves is taken."""
@@ -127,5 +131,7 @@ class Keys:
         parts = text[len(start) :].split(":")
         if len(parts) != count:
             return None
-        names = [unquote(part) if "%" in part else part for part in parts]
+        if "%" not in text:
+            return parts
+        names = [unquote(part) for part in parts]
         return names if [_encode(name) for name in names] == parts else None

@@ -148,21 +148,23 @@ async def scan(
     server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncIterator[list[SessionSummary]]:
     """All sessions, or those of an app or a user, in batches, in no order, each one once."""
-    seen: set[SessionRef] = set()
+    seen: set[bytes] = set()
     async for batch in scan_keys(server, keys.sessions_pattern(app_name, user_id)):
         refs = []
         for key in batch:
             ref = keys.parse_session(key)
-            if ref is None or ref in seen:
+            if ref is None or key in seen:
                 continue
-            if app_name is not None and ref.app_name != app_name:
-                continue
-            if user_id is not None and ref.user_id != user_id:
-                continue
-            seen.add(ref)
+            seen.add(key)
             refs.append(ref)
         if refs:
             yield await summaries(server, keys, refs)
+
+
+async def scan_refs(server: Server, keys: Keys) -> AsyncIterator[list[SessionRef]]:
+    """The names of all sessions, in batches; one may come twice."""
+    async for batch in scan_keys(server, keys.sessions_pattern()):
+        yield [ref for key in batch if (ref := keys.parse_session(key))]
 
 
 async def scan_keys(server: Server, pattern: bytes) -> AsyncIterator[list[bytes]]:
@@ -256,10 +258,11 @@ def _summary(ref: SessionRef, end: bytes, length: int, ttl_ms: int) -> SessionSu
     if length < 0:
         return SessionSummary(ref, None, 0, None, "its key is not a string")
     try:
-        tail = _decode_end(end, ref, is_whole=len(end) == length)
-    except SessionUnreadable:
+        start = find_tail(end)
+        tail = decode(end, ref) if start is None else decode_tail(end[start:])
+    except (SessionUnreadable, ValueError, KeyError, TypeError):
         return SessionSummary(ref, None, length, ttl, "it is not a session document")
-    return SessionSummary(ref, tail, length, ttl, is_plain=find_tail(end) is None)
+    return SessionSummary(ref, tail, length, ttl, is_plain=start is None)
 
 
 def _decode_end(end: bytes, ref: SessionRef, *, is_whole: bool) -> Document:

@@ -74,16 +74,32 @@ class Appended:
     was_repeated: bool = False
 
 
+OLDEST_REDIS = (6, 2)
+"""The oldest Redis that the store is tested with. Every Valkey is newer."""
+
+
 @dataclass(frozen=True)
 class ServerInfo:
-    """How the server is. `latency_ms` is the best of three pings, in milliseconds."""
+    """How the server is. `latency_ms` is the best of three pings, in milliseconds; memory is in
+    bytes, `maxmemory` 0 for no limit. What the server does not tell is "unknown" or 0.
+
+    `redis_version` is the Redis that a Valkey is compatible with. `persistence` is
+    "append-only file", "snapshots", both, or "none".
+    """
 
     latency_ms: float
     server: str
     version: str
+    redis_version: str
     mode: str
     role: str
     persistence: str
     maxmemory_policy: str
     used_memory: int
     maxmemory: int
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether this Redis is older than any that is supported."""
+        numbers = self.redis_version.split(".")[:2]
+        return all(n.isdigit() for n in numbers) and tuple(map(int, numbers)) < OLDEST_REDIS

@@ -37,6 +37,8 @@ class StoredState:
 class Put(IntEnum):
     """What came of putting something where something may be."""
 
+    UNFIT = -1
+    """Something that is no document stands there, and was kept."""
     TAKEN = 0
     STORED = 1
     REPLACED = 2
@@ -83,7 +85,7 @@ async def put(
                         [item.ttl_ms or 0, item.ref.session_id],
                     )
                     for item, answer in zip(items, answers, strict=True)
-                    if answer != Put.TAKEN
+                    if answer > Put.TAKEN
                 ],
             )
         return answers
@@ -158,7 +160,7 @@ async def state_of(
         return [(name, fields) for (name, _), fields in zip(wanted, found, strict=True)]
 
     found = await server.call(run) if hashes else []
-    return [StoredState(*name, decode_state(fields)) for name, fields in found if fields]
+    return [StoredState(app, user, decode_state(fields)) for (app, user), fields in found if fields]
 
 
 async def put_state(

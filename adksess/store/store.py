@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from adksess.store import lookup, reading, restoring, writing
-from adksess.store.audit import Audit, audit, repair
+from adksess.store.audit import Audit, audit, enter_missing, repair
 from adksess.store.client import Client, Server
 from adksess.store.connection import DEFAULT_URL, Settings
 from adksess.store.document import Document, iso_time
@@ -94,7 +94,8 @@ class SessionStore:
         app_state: Mapping[str, Any] | None = None,
         user_state: Mapping[str, Any] | None = None,
         expected_count: int | None = None,
-        may_be_stored: bool = False,
+        is_known: bool = False,
+        is_unconfirmed: bool = False,
     ) -> Appended:
         """Add one event and merge its state deltas, atomically, in one round trip.
 
@@ -112,7 +113,8 @@ class SessionStore:
             app_state=app_state or {},
             user_state=user_state or {},
             expected_count=expected_count,
-            may_be_stored=may_be_stored,
+            is_known=is_known,
+            is_unconfirmed=is_unconfirmed,
         )
 
     async def read(
@@ -142,6 +144,10 @@ class SessionStore:
         app_state, user_states = await self.states(app_name, [user_id])
         return app_state, user_states[user_id]
 
+    def scan_refs(self) -> AsyncIterator[list[SessionRef]]:
+        """The names of all sessions, in batches; one may come twice."""
+        return reading.scan_refs(self._server, self.keys)
+
     async def states(
         self, app_name: str, user_ids: Iterable[str]
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -159,6 +165,10 @@ class SessionStore:
     async def repair(self, found: Audit) -> None:
         """Make the indexes agree with the sessions, both ways."""
         await repair(self._server, self.keys, found)
+
+    def enter_missing(self) -> AsyncIterator[int]:
+        """Enter the sessions that are in no index; yields how many, batch by batch."""
+        return enter_missing(self._server, self.keys)
 
     async def enter_index(self, summary: SessionSummary) -> None:
         """Enter a session that another tool wrote in its user's index."""

@@ -89,28 +89,34 @@ async def append(
     user_state: Mapping[str, Any],
     timestamp: float,
     expected_count: int | None = None,
-    may_be_stored: bool = False,
+    is_known: bool = False,
+    is_unconfirmed: bool = False,
 ) -> Appended:
     """Add one event to a session and merge its state deltas, in one step.
 
-    `event` is compact JSON or what becomes it; `may_be_stored` says that an earlier call with it
-    ended without an answer. Raises SessionNotFound, SessionMovedOn when there are not
-    `expected_count` events, SessionUnreadable, ServerUnavailable.
+    `event` is compact JSON or what becomes it; `is_known` says that the caller has seen it
+    stored, `is_unconfirmed` that an earlier call with it ended without an answer. Raises
+    SessionNotFound, SessionMovedOn when there are not `expected_count` events,
+    SessionUnreadable, ServerUnavailable.
     """
     line = event if isinstance(event, bytes) else json_bytes(event)
     session = keys.session(ref)
     is_cluster = server.settings.is_cluster
     ttl_ms = server.settings.ttl * 1000
     now = time.time()
-    search_all = may_be_stored or timestamp < now - FRESH
+    search_all = is_known or is_unconfirmed or timestamp < now - FRESH
     entries = [part for entry in state_entries(state) for part in entry]
     apps, users = _fields(app_state), _fields(user_state)
     expected = -1 if expected_count is None else expected_count
-    counts = (len(entries) // 2, len(apps) // 2, len(users) // 2)
-    all_keys = [session] if is_cluster else [session, *_shared_keys(keys, ref)]
-    written: list[scripts.Argument] = (
-        [counts[0], 0, 0, *entries] if is_cluster else [*counts, *entries, *apps, *users]
-    )
+    if is_cluster:
+        all_keys, counts, written = [session], f"{len(entries) // 2} 0 0", entries
+    else:
+        # The fewer arguments, the cheaper the call: keys that are not needed stay out of it.
+        all_keys = [session, keys.user_sessions(ref.app_name, ref.user_id)]
+        if apps or users:
+            all_keys = [session, *_shared_keys(keys, ref)]
+        counts = f"{len(entries) // 2} {len(apps) // 2} {len(users) // 2}"
+        written = [*entries, *apps, *users]
 
     was_repeated = False
 
@@ -124,13 +130,13 @@ async def append(
             line,
             repr(float(timestamp)),
             iso_time(now),
-            ttl_ms,
-            lookback,
-            expected,
             ref.session_id,
+            f"{ttl_ms} {lookback} {expected} {counts}",
             *written,
         )
-        if is_cluster and (answer[0] == _STORED or (answer[0] == _REDELIVERED and attempt)):
+        # the event may have been stored by a try that came to its end there
+        is_repeat = answer[0] == _REDELIVERED and (attempt > 0 or is_unconfirmed)
+        if is_cluster and (answer[0] == _STORED or is_repeat):
             await _write_shared_state(client, keys, ref, apps, users)
             if answer[2]:
                 await _enter_index(client, keys, ref, answer[2])

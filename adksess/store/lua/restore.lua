@@ -2,12 +2,15 @@
 --
 -- KEYS  1 session document; on a single server also 2 the user's index
 -- ARGV  1 document  2 TTL in ms, 0 for none  3 session id  4 '1' to replace what stands there
--- Returns 1 stored, 2 replaced, 3 the same document stood there, 0 another does and is kept. One
--- that stood there keeps its expiry, unless it may be replaced.
+-- Returns 1 stored, 2 replaced, 3 the same document stood there, 0 another does and is kept, -1 a
+-- value that is no document does. What stood there keeps its expiry, unless it may be replaced.
 local session, index = KEYS[1], KEYS[2]
 local document, ttl_ms, id, replaces = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 
-local there = redis.call('GET', session)
+local there = redis.pcall('GET', session)
+if type(there) == 'table' then
+  return -1
+end
 if there and not replaces then
   if there ~= document then
     return 0

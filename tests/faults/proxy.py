@@ -1,0 +1,96 @@
+"""A TCP proxy in front of a server, which loses what a network loses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+BEFORE, WITHIN, AFTER, STALL, DELAY = "before", "within", "after", "stall", "delay"
+"""Cut before the request reaches the server, in the midst of its answer, or when the server has
+answered and the answer is lost; keep the answer for ever, or for a moment."""
+
+
+class Proxy:
+    """Forwards to a port. `choose` names the fault of each request, None for none."""
+
+    def __init__(self, target: int, choose: Callable[[], str | None]) -> None:
+        self.target = target
+        self.choose = choose
+        self.requests = 0
+        self.faults = 0
+        self.port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def _connection(
+        self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        server_in, server_out = await asyncio.open_connection("127.0.0.1", self.target)
+        faults: list[str] = []
+        try:
+            pumps = (
+                asyncio.ensure_future(self._requests(client_in, server_out, faults)),
+                asyncio.ensure_future(self._answers(server_in, client_out, faults)),
+            )
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+        except asyncio.CancelledError:
+            pass  # the proxy ends
+        finally:
+            for writer in (client_out, server_out):
+                with suppress(OSError):
+                    writer.transport.abort()
+            self._tasks.discard(task)
+
+    async def _requests(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, faults: list[str]
+    ) -> None:
+        while data := await source.read(65_536):
+            self.requests += 1
+            fault = self.choose()
+            if fault:
+                self.faults += 1
+                if fault == BEFORE:
+                    return
+                faults.append(fault)
+            sink.write(data)
+            await sink.drain()
+
+    async def _answers(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, faults: list[str]
+    ) -> None:
+        while data := await source.read(65_536):
+            fault = faults.pop(0) if faults else None
+            if fault == STALL:
+                await asyncio.Event().wait()
+            if fault == DELAY:
+                await asyncio.sleep(0.02)
+            if fault == WITHIN:
+                sink.write(data[: max(1, len(data) // 2)])
+                await sink.drain()
+            if fault in (WITHIN, AFTER):
+                return
+            sink.write(data)
+            await sink.drain()
+
+
+@asynccontextmanager
+async def proxy(target: int, choose: Callable[[], str | None]) -> AsyncIterator[Proxy]:
+    """A running proxy."""
+    one = Proxy(target, choose)
+    server = await asyncio.start_server(one._connection, "127.0.0.1", 0)
+    one.port = server.sockets[0].getsockname()[1]
+    try:
+        yield one
+    finally:
+        server.close()
+        for task in list(one._tasks):
+            task.cancel()
+        await asyncio.gather(*one._tasks, return_exceptions=True)

@@ -1,0 +1,139 @@
+"""Event loops, threads and cancelled tasks: what ADK's runners do to a session service."""
+
+import asyncio
+import gc
+import uuid
+import warnings
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+import redis
+from google.adk.agents.base_agent import BaseAgent
+from google.adk.agents.invocation_context import InvocationContext
+from google.adk.events.event import Event
+from google.adk.runners import Runner
+from google.genai import types
+
+from adksess import RedisSessionService
+from tests.events import event, texts
+
+APP, USER = "demo", "ada"
+RUNS = 100
+
+
+class Echo(BaseAgent):
+    """Says what it was told, and counts."""
+
+    async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
+        turns = ctx.session.state.get("turns", 0) + 1
+        yield event(f"turn {turns}", author=self.name, state={"turns": turns})
+
+
+def open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+@pytest.fixture
+def service(valkey_url: str) -> RedisSessionService:
+    return RedisSessionService(valkey_url, prefix=f"t{uuid.uuid4().hex}:")
+
+
+def connections(valkey_url: str) -> int:
+    with redis.Redis.from_url(valkey_url) as client:
+        return len(client.client_list())
+
+
+@pytest.mark.slow
+def test_a_hundred_runs_leave_nothing_behind(valkey_url: str, service: RedisSessionService) -> None:
+    """Each `Runner.run()` is a new thread with a new event loop, and nobody closes the service."""
+    runner = Runner(agent=Echo(name="echo"), app_name=APP, session_service=service)
+    message = types.Content(role="user", parts=[types.Part(text="hello")])
+    asyncio.run(service.create_session(app_name=APP, user_id=USER, session_id="s"))
+    before = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(RUNS):
+            list(runner.run(user_id=USER, session_id="s", new_message=message))
+            gc.collect(0)
+            before = before or (open_files(), connections(valkey_url))
+        gc.collect()
+    assert before is not None
+    assert open_files() <= before[0]
+    assert connections(valkey_url) <= before[1]
+    assert len(service.store._server._loops) == 0
+    assert [one for one in caught if issubclass(one.category, ResourceWarning)] == []
+
+    found = asyncio.run(service.get_session(app_name=APP, user_id=USER, session_id="s"))
+    assert found is not None
+    assert found.state == {"turns": RUNS}
+    assert len(found.events) == 2 * RUNS
+
+
+def test_one_service_in_several_threads(service: RedisSessionService) -> None:
+    asyncio.run(service.create_session(app_name=APP, user_id=USER, session_id="s"))
+
+    async def write(writer: int) -> None:
+        session = await service.get_session(app_name=APP, user_id=USER, session_id="s")
+        assert session is not None
+        for number in range(25):
+            await service.append_event(session, event(f"{writer} {number}"))
+
+    async def run() -> None:
+        threads = (asyncio.to_thread(asyncio.run, write(writer)) for writer in range(8))
+        await asyncio.gather(*threads)
+
+    asyncio.run(run())
+    found = asyncio.run(service.get_session(app_name=APP, user_id=USER, session_id="s"))
+    assert found is not None
+    for writer in range(8):
+        mine = [t for t in texts(found) if t.startswith(f"{writer} ")]
+        assert mine == [f"{writer} {n}" for n in range(25)]
+
+
+async def test_a_cancelled_append_is_carried_to_its_end(service: RedisSessionService) -> None:
+    """ADK appends while its task is being cancelled: after the reload of a page in mid-run."""
+    session = await service.create_session(app_name=APP, user_id=USER)
+    for number in range(50):
+        task = asyncio.create_task(
+            service.append_event(session, event(f"{number}", state={"n": number}))
+        )
+        for _ in range(number % 5 + 1):
+            await asyncio.sleep(0)
+        if task.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        while len(session.events) == number:
+            await asyncio.sleep(0)
+    found = await service.get_session(app_name=APP, user_id=USER, session_id=session.id)
+    assert found == session
+    assert texts(session) == [str(number) for number in range(50)]
+    await service.aclose()
+
+
+async def test_cancelled_reads_leave_no_answer_to_the_next_call(
+    service: RedisSessionService,
+) -> None:
+    for user in ("ada", "bob"):
+        await service.create_session(
+            app_name=APP, user_id=user, session_id="s", state={"of": user, "x": "x" * 50_000}
+        )
+    for number in range(60):
+        task = asyncio.create_task(service.get_session(app_name=APP, user_id="ada", session_id="s"))
+        for _ in range(number % 12 + 1):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        found = await service.get_session(app_name=APP, user_id="bob", session_id="s")
+        assert found is not None
+        assert found.state["of"] == "bob"
+    await service.aclose()
+
+
+async def test_a_closed_service_opens_again(service: RedisSessionService) -> None:
+    async with service:
+        session = await service.create_session(app_name=APP, user_id=USER)
+    await service.append_event(session, event())
+    await service.aclose()
+    await service.aclose()

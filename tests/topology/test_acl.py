@@ -1,0 +1,90 @@
+"""A user with the least rights that work: all operations, and nothing outside our keys."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from google.adk.sessions.session import Session
+
+from adksess import RedisSessionService, SessionRef
+from adksess.store.errors import ServerUnavailable
+from tests.events import event
+from tests.servers import ServerProcess, redis_binary, running, valkey_binary
+from tests.topology.conversation import converse, manage
+
+PATTERNS = ("session:*", "user_sessions:*", "app_state:*", "user_state:*")
+SERVICE = [
+    *("+eval", "+evalsha", "+scan", "+time"),
+    *("+get", "+set", "+strlen", "+getrange", "+setrange", "+exists", "+unlink"),
+    *("+pttl", "+pexpire", "+pexpireat", "+persist", "+hset", "+hgetall"),
+    *("+zadd", "+zrange", "+zrevrange", "+zrem", "+zremrangebyscore"),
+]
+"""For the session service: not one of them can be left out."""
+
+COMMANDS = [*SERVICE, "+ping", "+select", "+type", "+zscore", "+hget", "+dbsize", "+info"]
+"""For the command line too, and for a database other than 0."""
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
+    binary = valkey_binary() if request.param == "valkey" else redis_binary()
+    with running(binary, tmp_path) as server:
+        yield server
+
+
+def set_user(server: ServerProcess, rules: list[str]) -> str:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "adksess", "reset", *rules)
+    return f"redis://adksess:s3cr3t@127.0.0.1:{server.port}/0"
+
+
+def rules(commands: list[str], prefix: str = "") -> list[str]:
+    return ["on", ">s3cr3t", *(f"~{prefix}{pattern}" for pattern in PATTERNS), *commands]
+
+
+@pytest.mark.parametrize("prefix", ["", "prod:"])
+async def test_the_rights_in_the_readme_are_enough(server: ServerProcess, prefix: str) -> None:
+    url = set_user(server, rules(COMMANDS, prefix))
+    async with RedisSessionService(url, prefix=prefix) as service:
+        await converse(service)
+        await manage(service.store)
+
+
+async def test_none_of_them_is_too_much(server: ServerProcess) -> None:
+    """Without any single one of the rights, something fails."""
+    for command in SERVICE:
+        url = set_user(server, rules([one for one in SERVICE if one != command]))
+        with server.client() as client:
+            client.script_flush()
+            client.flushdb()
+        async with RedisSessionService(url) as service:
+            with pytest.raises(ServerUnavailable, match="does not permit this user"):
+                await converse(service)
+
+
+async def test_no_other_key_can_be_reached(server: ServerProcess) -> None:
+    url = set_user(server, rules(COMMANDS, "prod:"))
+    with server.client() as client:
+        client.set("prod:other", "secret")
+        client.set("session:demo:ada:s", "secret")
+    before = server.dump()
+    async with RedisSessionService(url, prefix="") as service:
+        session = Session(app_name="demo", user_id="ada", id="s")
+        attempts = [
+            service.create_session(app_name="demo", user_id="ada", session_id="t"),
+            service.get_session(app_name="demo", user_id="ada", session_id="s"),
+            service.append_event(session, event()),
+            service.list_sessions(app_name="demo", user_id="ada"),
+            service.list_sessions(app_name="demo"),
+            service.delete_session(app_name="demo", user_id="ada", session_id="s"),
+            service.store.set_expiry(SessionRef("demo", "ada", "s"), 1),
+        ]
+        for attempt in attempts:
+            with pytest.raises(ServerUnavailable, match="does not permit this user"):
+                await attempt
+    with redis.Redis.from_url(url) as client:
+        for command in (("GET", "prod:other"), ("DEL", "prod:other"), ("FLUSHDB",), ("KEYS", "*")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*command)
+    assert server.dump() == before

@@ -1,0 +1,166 @@
+"""A cluster of three primaries: where keys go, and a node that is lost."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from google.adk.sessions.session import Session
+
+from adksess import RedisSessionService, SessionRef, SessionStore
+from adksess.store.client import Client, new_client
+from adksess.store.connection import Settings
+from adksess.store.errors import ServerUnavailable
+from tests.cluster import Cluster, running_cluster
+from tests.events import event, texts
+from tests.servers import wait_until
+from tests.topology.conversation import converse, manage
+
+APP = "demo"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+async def test_every_operation(cluster: Cluster) -> None:
+    async with RedisSessionService(cluster.url, prefix="every:") as service:
+        await converse(service)
+        await manage(service.store)
+
+
+async def test_sessions_are_spread_and_all_listed(cluster: Cluster) -> None:
+    async with RedisSessionService(cluster.url, prefix="spread:") as service:
+        names = [f"s{number}" for number in range(150)]
+        await asyncio.gather(
+            *(service.create_session(app_name=APP, user_id="ada", session_id=n) for n in names)
+        )
+        for node in cluster.nodes:
+            with node.client() as client:
+                assert 20 < len(client.keys("spread:session:*")) < 100
+        for user in ("ada", None):
+            listed = (await service.list_sessions(app_name=APP, user_id=user)).sessions
+            assert sorted(one.id for one in listed) == sorted(names)
+        # many calls at once, each of several commands side by side
+        await asyncio.gather(
+            *(service.list_sessions(app_name=APP, user_id="ada") for _ in range(30))
+        )
+        assert await service.store.delete([SessionRef(APP, "ada", n) for n in names]) == 150
+
+
+async def test_writers_of_shared_state_on_several_nodes(cluster: Cluster) -> None:
+    async with RedisSessionService(cluster.url, prefix="writers:") as service:
+        hands = [await service.create_session(app_name=APP, user_id="ada") for _ in range(8)]
+
+        async def write(writer: int, session: Session) -> None:
+            for number in range(25):
+                state = {f"app:{writer}": number, f"user:{writer}-{number}": [], "n": number}
+                await service.append_event(session, event(f"{number}", state=state))
+
+        await asyncio.gather(*(write(n, session) for n, session in enumerate(hands)))
+        for session in hands:
+            found = await service.get_session(app_name=APP, user_id="ada", session_id=session.id)
+            assert found is not None
+            assert texts(found) == [str(n) for n in range(25)]
+            assert {k for k in found.state if k.startswith("app:")} == {
+                f"app:{n}" for n in range(8)
+            }
+            assert len([k for k in found.state if k.startswith("user:")]) == 200
+
+
+async def test_a_hundred_loops_leave_no_connection(cluster: Cluster) -> None:
+    def connections() -> int:
+        total = 0
+        for node in cluster.nodes:
+            with node.client() as client:
+                total += len(client.client_list(_type="normal"))
+        return total
+
+    service = RedisSessionService(cluster.url, prefix="loops:")
+    before = connections()
+    for _ in range(20):
+        await asyncio.to_thread(asyncio.run, converse(service))
+    assert connections() == before
+
+
+async def test_state_of_other_scopes_follows_when_its_write_was_lost(cluster: Cluster) -> None:
+    """The event is stored, its `app:` and `user:` state is not, and the call is given up."""
+    is_cut = False
+
+    def connect(settings: Settings) -> Client:
+        client = new_client(settings)
+        execute = client.execute_command
+
+        async def cut(*command: Any, **options: Any) -> Any:
+            if is_cut and command[0] == "HSET":
+                raise redis.ConnectionError("cut")
+            return await execute(*command, **options)
+
+        client.execute_command = cut  # type: ignore[method-assign]
+        return client
+
+    store = SessionStore(Settings.parse(cluster.url, prefix="cut:"), connect=connect, retries=1)
+    async with RedisSessionService(store=store) as service:
+        session = await service.create_session(app_name=APP, user_id="ada", session_id="s")
+        given = event("once", state={"a": 1, "app:b": 2, "user:c": 3})
+        is_cut = True
+        with pytest.raises(ServerUnavailable):
+            await service.append_event(session, given)
+        assert session.events == []
+        is_cut = False
+        await service.append_event(session, given)
+        found = await service.get_session(app_name=APP, user_id="ada", session_id="s")
+        assert found == session
+        assert found.state == {"a": 1, "app:b": 2, "user:c": 3}
+        assert len(found.events) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_node_that_is_lost_and_comes_back(tmp_path: Path) -> None:
+    """Every session of the lost node fails clearly; all go on when it is back."""
+    persistent = {"appendonly": "yes", "appendfsync": "always"}
+    with running_cluster(tmp_path, **persistent) as cluster:
+        service = RedisSessionService(cluster.url)
+        hands = [await service.create_session(app_name=APP, user_id=f"u{n}") for n in range(16)]
+        acknowledged: Counter[str] = Counter()
+        given = {
+            session.id: [event(f"{session.id} {n}", state={"n": n, "user:n": n}) for n in range(30)]
+            for session in hands
+        }
+
+        async def write(session: Session, first: int, last: int) -> None:
+            for one in given[session.id][first:last]:
+                while True:
+                    try:
+                        await service.append_event(session, one)
+                        break
+                    except ServerUnavailable:
+                        await asyncio.sleep(0.05)
+                acknowledged[one.content.parts[0].text] += 1
+
+        await asyncio.gather(*(write(session, 0, 10) for session in hands))
+        lost = cluster.nodes[0]
+        lost.kill()
+        going_on = asyncio.gather(*(write(session, 10, 30) for session in hands))
+        creates = (
+            service.create_session(app_name="other", user_id=f"u{number}") for number in range(30)
+        )
+        answers = await asyncio.gather(*creates, return_exceptions=True)
+        assert {type(one) for one in answers if isinstance(one, Exception)} == {ServerUnavailable}
+        lost.launch()
+        await asyncio.to_thread(wait_until, lost.answers)
+        await going_on
+        for session in hands:
+            found = await service.get_session(
+                app_name=APP, user_id=session.user_id, session_id=session.id
+            )
+            assert found == session
+            assert texts(found) == [f"{session.id} {n}" for n in range(30)]
+        assert set(acknowledged.values()) == {1}
+        await service.aclose()

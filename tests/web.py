@@ -50,15 +50,17 @@ class WebServer:
         self.command = list(command)
         self.folder = folder
         self.log = folder / "web.log"
+        self.port = 0
         self.http = httpx.Client(timeout=20)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        port = free_port()
-        self.http.base_url = httpx.URL(f"http://127.0.0.1:{port}")
+        """Start it, each time on the same port."""
+        self.port = self.port or free_port()
+        self.http.base_url = httpx.URL(f"http://127.0.0.1:{self.port}")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.command, f"--port={port}"],
+                [*self.command, f"--port={self.port}"],
                 cwd=self.folder,
                 env=clean_environment(self.folder),
                 stdin=subprocess.DEVNULL,

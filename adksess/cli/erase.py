@@ -8,6 +8,7 @@ from adksess.cli.output import human_size, safe_text, stderr, stdout, talk
 from adksess.cli.progress import Meter
 from adksess.cli.run import with_store
 from adksess.cli.select import path
+from adksess.cli.wording import counted
 from adksess.store.connection import Settings
 from adksess.store.records import SessionSummary
 from adksess.store.store import SessionStore
@@ -80,9 +81,9 @@ def _describe(what: Erasure) -> str:
     parts = []
     if sessions:
         size = human_size(sum(s.size_bytes for s in sessions))
-        owner = f"user {users[0][1]}" if len(users) == 1 else _count(len(users), "user")
+        owner = f"user {users[0][1]}" if len(users) == 1 else counted(len(users), "user")
         parts.append(
-            f"{_count(len(sessions), 'session')} ({size}) of {owner} in {_named('app', apps)}"
+            f"{counted(len(sessions), 'session')} ({size}) of {owner} in {_named('app', apps)}"
         )
         if len(sessions) == 1:
             parts[0] = f"session {path(sessions[0].ref)} ({size})"
@@ -100,12 +101,8 @@ def _states(states: Sequence[tuple[str | None, str | None]]) -> str:
 
 
 def _report(deleted: int, freed: int, states: int) -> str:
-    text = f"Deleted {_count(deleted, 'session')}, {human_size(freed)} freed"
-    return f"{text}; and {_count(states, 'state hash', 'state hashes')}." if states else f"{text}."
-
-
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    text = f"Deleted {counted(deleted, 'session')}, {human_size(freed)} freed"
+    return f"{text}; and {counted(states, 'state hash', 'state hashes')}." if states else f"{text}."
 
 
 def _named(noun: str, names: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+import typer
+
 from adksess.store.errors import (
     AdksessError,
     AmbiguousSession,
@@ -28,8 +30,12 @@ class UsageProblem(AdksessError):
     """A command line that makes no sense. The message says what to type instead."""
 
 
+# What Typer raises for a wrong option or argument. It exports no name for the base class.
+UsageError = typer.BadParameter.__mro__[1]
+
 # The first match counts, so a subclass stands before its base.
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
     (UsageProblem, ExitCode.USAGE),
     (InvalidURL, ExitCode.USAGE),
     (InvalidDuration, ExitCode.USAGE),
@@ -54,5 +60,13 @@ def fail(exc: BaseException) -> ExitCode:
     if not isinstance(exc, KeyboardInterrupt):
         from adksess.cli.output import stderr, talk
 
-        stderr().print(talk("error", str(exc)))
+        stderr().print(talk("error", _sentence(exc)))
     return exit_code_of(exc)
+
+
+def _sentence(exc: BaseException) -> str:
+    if not isinstance(exc, UsageError):
+        return str(exc)
+    command = exc.ctx.command_path if exc.ctx else "adksess"  # type: ignore[attr-defined]
+    message = exc.format_message()  # type: ignore[attr-defined]
+    return f"{message.rstrip('.')}. See {command} --help."

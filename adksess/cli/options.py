@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from adksess.cli.complete import complete_app, complete_id, complete_user
 from adksess.store.connection import DEFAULT_URL, Settings
 from adksess.store.durations import parse_duration
 
@@ -52,11 +53,25 @@ PrefixOption = Annotated[
 ]
 
 AppOption = Annotated[
-    str | None, typer.Option("--app", "-a", metavar="APP", help="Only sessions of this app.")
+    str | None,
+    typer.Option(
+        "--app",
+        "-a",
+        metavar="APP",
+        help="Only sessions of this app.",
+        autocompletion=complete_app,
+    ),
 ]
 
 UserOption = Annotated[
-    str | None, typer.Option("--user", "-u", metavar="USER", help="Only sessions of this user.")
+    str | None,
+    typer.Option(
+        "--user",
+        "-u",
+        metavar="USER",
+        help="Only sessions of this user.",
+        autocompletion=complete_user,
+    ),
 ]
 
 OutputOption = Annotated[
@@ -88,6 +103,16 @@ IdsArgument = Annotated[
         help="A session id, a prefix of one (4 characters or more), app/user/id, or the whole "
         "key; - reads them from stdin, one to a line.",
         show_default=False,
+        autocompletion=complete_id,
+    ),
+]
+
+IdArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A session id, a prefix of one (4 characters or more), app/user/id, or the whole key.",
+        autocompletion=complete_id,
     ),
 ]
 

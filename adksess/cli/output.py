@@ -12,6 +12,7 @@ from rich.text import Text
 
 __all__ = [
     "human_size",
+    "json_for_screens",
     "json_text",
     "relative_time",
     "safe_text",
@@ -87,6 +88,11 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     text = data.decode()
     if data.isascii() and b"\x7f" not in data:
         return text
+    return json_for_screens(text)
+
+
+def json_for_screens(text: str) -> str:
+    """JSON text with what a terminal might obey escaped: the same to every reader of JSON."""
     return _NOT_FOR_SCREENS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

@@ -9,14 +9,16 @@ from typing import Annotated
 
 import typer
 
+from adksess.cli import cautions
 from adksess.cli.banner import Banner, print_banner
+from adksess.cli.beside import entering_sessions_of_others, print_created_sessions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import PrefixOption, RedisUrlOption, TtlOption, settings_from
 from adksess.cli.output import stderr
 from adksess.cli.ports import claim_port
 from adksess.cli.run import with_store
 from adksess.demo import AGENTS_DIR as DEMO_AGENTS_DIR
-from adksess.embedded import DEFAULT_PORT, EmbeddedServer, is_listening
+from adksess.embedded import DEFAULT_PORT, EmbeddedServer, embedded_folder, is_listening
 from adksess.store.connection import Settings
 from adksess.store.records import ServerInfo
 
@@ -60,6 +62,13 @@ def serve(
     api: Annotated[
         bool, typer.Option("--api", help="ADK's api_server instead of the web UI.")
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Print a line for each session created. ADK's own details: --log_level DEBUG.",
+        ),
+    ] = False,
     embedded: Annotated[
         bool | None,
         typer.Option(
@@ -97,20 +106,31 @@ def serve(
             stack.callback(_ignore_stop_signals)
             info = _check(settings)
         assert info is not None
+        is_default_server = redis_url is None or server is not None
+        borrowed = embedded_folder(DEFAULT_PORT) if is_default_server and not server else None
         print_banner(
             Banner(
                 settings=settings,
                 server=f"{info.server} {info.version}",
-                data_dir=server.data_dir if server else None,
+                data_dir=server.data_dir if server else borrowed,
                 adopted=bool(server and server.adopted),
                 agents=agents,
                 host=host,
                 port=port,
                 url_prefix=str(given.get("url_prefix", "")),
                 api=api,
-                is_default_server=redis_url is None or server is not None,
+                is_default_server=is_default_server,
+                cautions=(
+                    *cautions.about_the_address(host, port),
+                    *cautions.about_redis(info, settings),
+                    *cautions.about_a_borrowed_server(borrowed),
+                    *cautions.about_services(agents_dir, settings),
+                ),
             )
         )
+        stack.enter_context(entering_sessions_of_others(settings))
+        if verbose:
+            print_created_sessions()
         address = [f"--host={host}", f"--port={port}", f"--session_service_uri={settings.uri}"]
         code = _run(command, [*address, *adk_args])
     if code == ExitCode.OK:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import PrefixOption, RedisUrlOption, settings_from
+from adksess.cli.options import IdArgument, PrefixOption, RedisUrlOption, settings_from
 
 _LAST_EVENTS = 20
 
@@ -20,14 +20,7 @@ class ShowOutput(StrEnum):
 
 
 def show(
-    session: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID",
-            help="A session id, a prefix of one (4 characters or more), app/user/id, or the "
-            "whole key.",
-        ),
-    ],
+    session: IdArgument,
     redis_url: RedisUrlOption = None,
     prefix: PrefixOption = None,
     events: Annotated[

@@ -57,6 +57,7 @@ def ttl(
     from adksess.cli.output import stdout
     from adksess.cli.run import with_store
     from adksess.cli.select import Filters, choose, names_from, require_choice
+    from adksess.cli.wording import counted
     from adksess.store.durations import format_duration, parse_duration
 
     settings = settings_from(redis_url, prefix=prefix)
@@ -71,7 +72,7 @@ def ttl(
     chosen = with_store(settings, lambda store: choose(store, names, filters))
     if seconds is not None and chosen.sessions:
         aim = f"expire in {format_duration(seconds)}" if seconds else "never expire"
-        what = f"{len(chosen.sessions):,} session{'' if len(chosen.sessions) == 1 else 's'}"
+        what = counted(len(chosen.sessions), "session")
         if dry_run:
             stdout().print(f"Would let {what} {aim}.", markup=False)
             return

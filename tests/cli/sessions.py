@@ -1,6 +1,7 @@
 """Sessions for the tests of the commands to find."""
 
 import asyncio
+import time
 from typing import Any
 
 from adksess.store.keys import SessionRef
@@ -37,6 +38,17 @@ def store_session(
 
     asyncio.run(fill())
     return ref
+
+
+def append_text(url: str, ref: SessionRef, text: str) -> None:
+    """Append one event to a session that is there."""
+
+    async def append() -> None:
+        async with SessionStore(url) as store:
+            stamp = time.time()
+            await store.append(ref, _text_event(text) | {"timestamp": stamp}, timestamp=stamp)
+
+    asyncio.run(append())
 
 
 def _text_event(text: str) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """`adksess doctor`: each check, its remedy, the exit codes."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
-from adksess.cli import doctor
+from adksess.cli.checks import check_server
+from adksess.store.connection import Settings
 from adksess.store.records import ServerInfo
 from tests.adk.test_registry import OTHER
+from tests.cli.sessions import store_session
+from tests.conftest import Run
 
 
 def by_name(out: str) -> dict[str, dict[str, Any]]:
@@ -69,6 +74,7 @@ INFO = ServerInfo(
     latency_ms=0.2,
     server="Redis",
     version="7.2.0",
+    redis_version="7.2.0",
     mode="standalone",
     role="master",
     persistence="append-only file",
@@ -83,18 +89,82 @@ INFO = ServerInfo(
     [
         ({}, "persistence", "ok"),
         ({}, "memory", "ok"),
-        ({"persistence": "snapshots or none"}, "persistence", "warn"),
+        ({"persistence": "snapshots"}, "persistence", "warn"),
+        ({"persistence": "none"}, "persistence", "warn"),
+        ({"persistence": "unknown"}, "persistence", "warn"),
+        ({"persistence": "append-only file, snapshots"}, "persistence", "ok"),
+        ({"version": "6.0.16", "redis_version": "6.0.16"}, "version", "fail"),
+        ({"used_memory": 95, "maxmemory": 100}, "memory", "warn"),
         ({"maxmemory_policy": "allkeys-lru"}, "memory", "ok"),
         ({"maxmemory_policy": "allkeys-lru", "maxmemory": 10}, "memory", "warn"),
         ({"maxmemory_policy": "volatile-ttl", "maxmemory": 10}, "memory", "warn"),
         ({"role": "slave"}, "role", "fail"),
     ],
 )
-def test_what_the_server_says_of_itself(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], name: str, status: str
-) -> None:
-    monkeypatch.setattr(doctor, "with_store", lambda *_: replace(INFO, **changes))
-    settings = doctor.settings_from("redis://localhost")
-    checks = {check.name: check for check in doctor._check_redis(settings)}
+def test_what_the_server_says_of_itself(changes: dict[str, Any], name: str, status: str) -> None:
+    settings = Settings.parse("redis://localhost")
+    checks = {check.name: check for check in check_server(replace(INFO, **changes), settings)}
     assert checks[name].status == status
     assert bool(checks[name].remedy) is (status != "ok")
+
+
+def test_a_supported_redis_has_no_version_check() -> None:
+    names = [check.name for check in check_server(INFO, Settings.parse("redis://localhost"))]
+    assert "version" not in names
+
+
+def test_the_probe_leaves_nothing(run: Run, database: redis.Redis) -> None:
+    result = run("doctor", "-o", "json")
+    assert by_name(result.out)["probe"]["status"] == "ok"
+    assert database.keys("*") == []
+
+
+def test_a_server_that_stores_nothing_fails_the_probe(run: Run, database: redis.Redis) -> None:
+    database.config_set("maxmemory", 1)
+    try:
+        result = run("doctor", "-o", "json")
+    finally:
+        database.config_set("maxmemory", 0)
+    assert result.code == 1
+    assert "out of memory" in by_name(result.out)["probe"]["detail"]
+
+
+def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="kept")
+    store_session(valkey_url, session_id="lost", ttl=0)
+    database.zrem("user_sessions:demo:ada", "lost")
+    database.zadd("user_sessions:demo:ada", {"gone": time.time() + 1_000})
+    database.set("session:demo:bob:plain", '{"events": [], "state": {}}', ex=500)
+    database.set("session:demo:bob:broken", "no session")
+
+    found = by_name(run("doctor", "-o", "json").out)
+    assert found["index"]["status"] == "warn"
+    assert found["index"]["detail"].startswith("2 sessions are missing")
+    assert "1 written by other tools" in found["sessions"]["detail"]
+    assert "demo/bob/broken" in found["unreadable"]["detail"]
+    assert "1 session never expires" in found["expiry"]["detail"]
+
+    assert by_name(run("doctor", "--fix", "-o", "json").out)["index"]["status"] == "ok"
+    assert database.zrange("user_sessions:demo:ada", 0, -1) == [b"kept", b"lost"]
+    assert database.zrange("user_sessions:demo:bob", 0, -1) == [b"plain"]
+    assert by_name(run("doctor", "-o", "json").out)["index"]["detail"].startswith("every session")
+    assert database.get("session:demo:bob:broken") == b"no session"
+
+
+def test_what_plain_adk_web_would_do(run: Run, tmp_path: Path) -> None:
+    name = f"services in {tmp_path.name}"
+    checks = by_name(run("doctor", tmp_path, "-o", "json").out)
+    assert checks[name]["status"] == "warn"
+    assert "adksess init" in checks[name]["remedy"]
+    (tmp_path / "services.py").write_text(
+        "from adksess import register_services\nprint('noise')\nregister_services()\n"
+    )
+    checks = by_name(run("doctor", tmp_path, "-o", "json").out)
+    assert checks[name]["status"] == "ok"
+
+
+def test_services_that_end_the_process(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "services.py").write_text("import os\nos._exit(3)\n")
+    result = run("doctor", tmp_path, "-o", "json")
+    assert result.code == 1
+    assert "could not be loaded" in by_name(result.out)[f"services in {tmp_path.name}"]["detail"]

@@ -4,13 +4,15 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from adksess import __version__
 from adksess.cli import banner as banner_module
 from adksess.cli import serve
-from adksess.cli.banner import Banner, address, next_command, print_banner
+from adksess.cli.banner import Banner, addresses, next_command, print_banner
 from adksess.cli.ports import claim_port
 from adksess.store.connection import Settings
 from tests.servers import free_port
@@ -132,25 +134,16 @@ def test_the_banner_at_80_columns(
     assert printed.out == ""
     assert [line.rstrip() for line in printed.err.splitlines()] == [
         "",
-        "  Sessions  redis://:***@db.example:6379/0",
-        "            Redis 7.2.0",
-        "  Kept for  1h 30m after the last event",
-        "  Agents    travel agent",
+        f"  adksess {__version__} with ADK {version('google-adk')}, sessions in Redis 7.2.0",
+        "",
         "  Open      http://127.0.0.1:8000/dev-ui/?app=travel%20agent",
+        "  Agents    travel agent",
+        "  Sessions  redis://:***@db.example:6379/0",
+        "  Kept for  1h 30m after the last event",
         "  Next      adksess list -r 'redis://:***@db.example:6379/0'",
         "            in another terminal; Ctrl-C here stops the server",
         "",
     ]
-
-
-def test_the_banner_warns_where_others_can_reach_the_server(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for host, warned in (("127.0.0.1", False), ("localhost", False), ("::1", False)):
-        print_banner(replace(BANNER, host=host))
-        assert ("no authentication" in capsys.readouterr().err) is warned
-    print_banner(replace(BANNER, host="0.0.0.0"))
-    assert "no authentication" in capsys.readouterr().err
 
 
 def test_the_next_command_works_where_adksess_is_not_on_the_path(
@@ -170,10 +163,12 @@ def test_the_next_command_works_where_adksess_is_not_on_the_path(
 
 @pytest.mark.usefixtures("on_path")
 def test_what_the_banner_says_in_other_cases() -> None:
-    assert address(replace(BANNER, agents=("a", "b"))) == "http://127.0.0.1:8000/dev-ui/"
-    assert address(replace(BANNER, api=True, host="0.0.0.0")) == "http://127.0.0.1:8000/docs"
-    assert address(replace(BANNER, api=True, host="::1")) == "http://[::1]:8000/docs"
-    assert address(replace(BANNER, url_prefix="/adk/", api=True)).endswith(":8000/adk/docs")
+    ui = "http://127.0.0.1:8000/dev-ui/"
+    assert addresses(replace(BANNER, agents=("a", "b"))) == [f"{ui}?app=a", f"{ui}?app=b"]
+    assert addresses(replace(BANNER, agents=tuple("abcdef"))) == [ui]
+    assert addresses(replace(BANNER, api=True, host="0.0.0.0")) == ["http://127.0.0.1:8000/docs"]
+    assert addresses(replace(BANNER, api=True, host="::1")) == ["http://[::1]:8000/docs"]
+    assert addresses(replace(BANNER, url_prefix="/a/"))[0].startswith("http://127.0.0.1:8000/a/dev")
     default = replace(BANNER, settings=Settings.parse("redis://localhost"), is_default_server=True)
     assert next_command(default) == "adksess list"
     prefixed = replace(default, settings=Settings.parse("redis://localhost", prefix="prod:"))

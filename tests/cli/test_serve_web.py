@@ -36,6 +36,7 @@ def test_a_chat_survives_a_restart(tmp_path: Path, valkey_url: str) -> None:
     command = adksess("serve", "--demo", "-r", url)
     with WebServer(command, tmp_path) as web:
         web.create("s1")
+        assert "created remember/ada/s1" not in web.output
         assert "Nice to meet you, Ada." in web.say("my name is Ada", "s1")
         web.say("remember that tea is at four", "s1")
         before = web.get("s1")
@@ -99,9 +100,12 @@ def test_a_closed_terminal_ends_it_in_order(tmp_path: Path, valkey_url: str) -> 
 
 
 def test_api_serves_without_the_ui(agents: Path, tmp_path: Path, valkey_url: str) -> None:
-    command = adksess("serve", "--api", "--log_level", "DEBUG", "agents", "-r", valkey_url)
+    url = f"{valkey_url}?prefix=api:"
+    command = adksess("serve", "--api", "--log_level", "DEBUG", "--verbose", "agents", "-r", url)
     with WebServer(command, tmp_path) as web:
         web.create("s1", app="bot")
+        assert re.search(r"^\d\d:\d\d:\d\d  created bot/ada/s1$", web.output, re.MULTILINE)
+        assert web.output.count("created bot/ada/s1") == 1
         assert "I am a demo agent" in web.say("hello", "s1", app="bot")
         assert web.http.get("/dev-ui/").status_code == 404
         assert re.search(r"API +http://127.0.0.1:\d+/docs", web.output)

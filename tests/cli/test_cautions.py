@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from adksess.cli import serve
+from adksess.cli import serving
 from adksess.cli.cautions import about_redis, about_the_address
 from adksess.embedded import EmbeddedServer
 from adksess.store.connection import Settings
@@ -41,7 +41,7 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     bot.mkdir(parents=True)
     (bot / "agent.py").write_text("root_agent = None\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serve, "_run", lambda *_: 0)
+    monkeypatch.setattr(serving, "_run", lambda *_: 0)
     return bot.parent
 
 
@@ -49,7 +49,7 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Redis's default port, as far as serve knows."""
     port = free_port()
-    monkeypatch.setattr(serve, "DEFAULT_PORT", port)
+    monkeypatch.setattr(serving, "DEFAULT_PORT", port)
     monkeypatch.setattr("adksess.cli.options.DEFAULT_URL", f"redis://localhost:{port}/0")
     return port
 
@@ -168,7 +168,7 @@ def test_sessions_that_another_tool_wrote_are_entered_in_their_users_lists(
             wait_until(lambda: client.exists(index))
             return 0
 
-        monkeypatch.setattr(serve, "_run", run_until_entered)
+        monkeypatch.setattr(serving, "_run", run_until_entered)
         words = ("serve", agents, "--port", 0, "-r", valkey_url, "--prefix", prefix)
         result = cli(*words)
         assert client.zrange(index, 0, -1) == [b"s1"]

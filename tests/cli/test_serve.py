@@ -11,7 +11,7 @@ import pytest
 
 from adksess import __version__
 from adksess.cli import banner as banner_module
-from adksess.cli import serve
+from adksess.cli import serving
 from adksess.cli.banner import Banner, addresses, next_command, print_banner
 from adksess.cli.ports import claim_port
 from adksess.store.connection import Settings
@@ -71,7 +71,7 @@ def test_no_embedded_means_that_nothing_at_the_default_address_is_an_error(
     cli: Callable[..., object], agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
-    monkeypatch.setattr(serve, "DEFAULT_PORT", port)
+    monkeypatch.setattr(serving, "DEFAULT_PORT", port)
     monkeypatch.setattr("adksess.cli.options.DEFAULT_URL", f"redis://localhost:{port}/0")
     result = cli("serve", agents, "--port", 0, "--no-embedded")
     assert result.code == 4

@@ -78,7 +78,7 @@ async def test_a_read_only_replica(start: Start) -> None:
 
 
 async def test_a_server_that_is_loading(start: Start) -> None:
-    server = start(appendonly="yes", key_load_delay="0")
+    server = start(appendonly="yes", key_load_delay="0", rdbcompression="no")
     with server.client() as client:
         client.execute_command("DEBUG", "POPULATE", 60_000, "key", 200)
         client.bgrewriteaof()

@@ -3,31 +3,184 @@
 import gc
 import os
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from adksess.cli import (
-    adk,
-    delete,
-    doctor,
-    export,
-    flush,
-    import_,
-    init,
-    list_,
-    migrate,
-    serve,
-    show,
-    stats,
-    trim,
-    ttl,
-)
 from adksess.cli.errors import KNOWN, ExitCode, fail
+
+_RUN, _SEE, _CHANGE, _MOVE = "Run agents", "See sessions", "Change sessions", "Move sessions"
+
+
+@dataclass(frozen=True)
+class _Command:
+    """Where a command's function is, under which heading it is listed, and how to use it."""
+
+    panel: str
+    function: str
+    examples: tuple[str, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
+
+
+_COMMANDS = {
+    "serve": _Command(
+        _RUN,
+        "serve:serve",
+        (
+            "adksess serve --demo",
+            "adksess serve agents --ttl 7d",
+            "adksess serve agents -r redis://db.internal:6379/0 --api --port 9000",
+        ),
+        settings={"context_settings": {"ignore_unknown_options": True}},
+    ),
+    "init": _Command(
+        _RUN,
+        "init:init",
+        (
+            "adksess init agents",
+            "adksess init agents --agent",
+        ),
+    ),
+    "adk": _Command(
+        _RUN,
+        "adk:adk",
+        (
+            "adksess adk web --session_service_uri=redis://localhost:6379/0 agents",
+            "adksess adk run --session_service_uri=redis://localhost:6379/0 agents/my_agent",
+        ),
+        kind="adk:PassThrough",
+    ),
+    "doctor": _Command(
+        _RUN,
+        "doctor:doctor",
+        (
+            "adksess doctor",
+            "adksess doctor agents -r redis://db.internal:6379/0",
+            "adksess doctor --fix",
+        ),
+    ),
+    "list": _Command(
+        _SEE,
+        "list_:list_sessions",
+        (
+            "adksess list --app demo --since 2h",
+            "adksess list --column state.topic --watch",
+            "adksess list -o json -n 0 | jq '.[].session_id'",
+        ),
+        kind="list_:Watchable",
+    ),
+    "show": _Command(
+        _SEE,
+        "show:show",
+        (
+            "adksess show 8e42",
+            "adksess show demo/ada/8e42aa01 --events all --follow",
+            "adksess show 8e42 -o json | jq .state",
+        ),
+    ),
+    "stats": _Command(
+        _SEE,
+        "stats:stats",
+        (
+            "adksess stats",
+            "adksess stats --since 7d -o json",
+        ),
+    ),
+    "ttl": _Command(
+        _CHANGE,
+        "ttl:ttl",
+        (
+            "adksess ttl 8e42",
+            "adksess ttl 8e42 --set 7d",
+            "adksess ttl --no-ttl --set 30d --yes",
+        ),
+    ),
+    "delete": _Command(
+        _CHANGE,
+        "delete:delete",
+        (
+            "adksess delete 8e42",
+            "adksess delete --idle 90d --yes",
+            "adksess list --app demo -o ids -n 0 | adksess delete - --yes",
+        ),
+    ),
+    "trim": _Command(
+        _CHANGE,
+        "trim:trim",
+        (
+            "adksess trim 8e42 --keep-last 20",
+            "adksess trim --app demo --keep-last 50 --dry-run",
+        ),
+    ),
+    "flush": _Command(
+        _CHANGE,
+        "flush:flush",
+        (
+            "adksess flush --dry-run",
+            "adksess flush --app demo --yes",
+        ),
+    ),
+    "export": _Command(
+        _MOVE,
+        "export:export",
+        (
+            "adksess export --out sessions.ndjson.gz",
+            "adksess export 8e42 | jq .",
+        ),
+    ),
+    "import": _Command(
+        _MOVE,
+        "import_:import_sessions",
+        (
+            "adksess import sessions.ndjson.gz --dry-run",
+            "adksess import sessions.ndjson.gz --on-conflict skip",
+        ),
+    ),
+    "migrate": _Command(
+        _MOVE,
+        "migrate:migrate",
+        (
+            "adksess migrate --detect",
+            "adksess migrate --from sqlite:///sessions.db --dry-run",
+        ),
+    ),
+}
+
+
+class _Commands(TyperGroup):
+    """The commands, each imported when it is asked for: `list` need not wait for `serve`."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        if cmd_name not in _COMMANDS:
+            return None
+        command = _COMMANDS[cmd_name]
+        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        lines = "\n\n".join(["Examples:", *(f"  {example}" for example in command.examples)])
+        settings = dict(command.settings)
+        if command.kind:
+            settings["cls"] = _named(command.kind)
+        alone.command(cmd_name, rich_help_panel=command.panel, epilog=lines, **settings)(
+            _named(command.function)
+        )
+        return typer.main.get_command(alone)
+
+
+def _named(place: str) -> Any:
+    """What `module:name` in this package stands for."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"adksess.cli.{module}"), name)
+
 
 app = typer.Typer(
     name="adksess",
+    cls=_Commands,
     help="Redis sessions for Google ADK agents: serve agents, and see what is stored.",
     epilog="Start here: adksess serve --demo",
     rich_markup_mode="rich",
@@ -35,8 +188,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-
-_RUN, _SEE, _CHANGE, _MOVE = "Run agents", "See sessions", "Change sessions", "Move sessions"
 
 
 def _show_version(value: bool) -> None:
@@ -62,116 +213,6 @@ def _root(
 ) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
-
-
-def _add(
-    panel: str, name: str, command: Callable[..., Any], *examples: str, **settings: Any
-) -> None:
-    lines = "\n\n".join(["Examples:", *(f"  {example}" for example in examples)])
-    app.command(name, rich_help_panel=panel, epilog=lines, **settings)(command)
-
-
-_add(
-    _RUN,
-    "serve",
-    serve.serve,
-    "adksess serve --demo",
-    "adksess serve agents --ttl 7d",
-    "adksess serve agents -r redis://db.internal:6379/0 --api --port 9000",
-    context_settings={"ignore_unknown_options": True},
-)
-_add(
-    _RUN,
-    "init",
-    init.init,
-    "adksess init agents",
-    "adksess init agents --agent",
-)
-_add(
-    _RUN,
-    "adk",
-    adk.adk,
-    "adksess adk web --session_service_uri=redis://localhost:6379/0 agents",
-    "adksess adk run --session_service_uri=redis://localhost:6379/0 agents/my_agent",
-    cls=adk.PassThrough,
-)
-_add(
-    _RUN,
-    "doctor",
-    doctor.doctor,
-    "adksess doctor",
-    "adksess doctor agents -r redis://db.internal:6379/0",
-    "adksess doctor --fix",
-)
-_add(
-    _SEE,
-    "list",
-    list_.list_sessions,
-    "adksess list --app demo --since 2h",
-    "adksess list --column state.topic --watch",
-    "adksess list -o json -n 0 | jq '.[].session_id'",
-    cls=list_.Watchable,
-)
-_add(
-    _SEE,
-    "show",
-    show.show,
-    "adksess show 8e42",
-    "adksess show demo/ada/8e42aa01 --events all --follow",
-    "adksess show 8e42 -o json | jq .state",
-)
-_add(_SEE, "stats", stats.stats, "adksess stats", "adksess stats --since 7d -o json")
-_add(
-    _CHANGE,
-    "ttl",
-    ttl.ttl,
-    "adksess ttl 8e42",
-    "adksess ttl 8e42 --set 7d",
-    "adksess ttl --no-ttl --set 30d --yes",
-)
-_add(
-    _CHANGE,
-    "delete",
-    delete.delete,
-    "adksess delete 8e42",
-    "adksess delete --idle 90d --yes",
-    "adksess list --app demo -o ids -n 0 | adksess delete - --yes",
-)
-_add(
-    _CHANGE,
-    "trim",
-    trim.trim,
-    "adksess trim 8e42 --keep-last 20",
-    "adksess trim --app demo --keep-last 50 --dry-run",
-)
-_add(
-    _CHANGE,
-    "flush",
-    flush.flush,
-    "adksess flush --dry-run",
-    "adksess flush --app demo --yes",
-)
-_add(
-    _MOVE,
-    "export",
-    export.export,
-    "adksess export --out sessions.ndjson.gz",
-    "adksess export 8e42 | jq .",
-)
-_add(
-    _MOVE,
-    "import",
-    import_.import_sessions,
-    "adksess import sessions.ndjson.gz --dry-run",
-    "adksess import sessions.ndjson.gz --on-conflict skip",
-)
-_add(
-    _MOVE,
-    "migrate",
-    migrate.migrate,
-    "adksess migrate --detect",
-    "adksess migrate --from sqlite:///sessions.db --dry-run",
-)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 # Every target builds .venv on its own when it is missing or older than pyproject.toml.
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format bench clean
+.PHONY: help serve test test-matrix lint format bench clean
 
 # The first Python that is new enough: a plain python3 may well be an older one.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 help: ## Show this help.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(READY) ## Chat with the demo agent, sessions in Redis (embedded where there is none).
 	@$(BIN)/adksess serve --demo
@@ -28,8 +28,16 @@ format: $(READY) ## Format the code and fix what can be fixed.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Measure appends, reads and listings.
-	$(BIN)/python -m tests.bench
+test-matrix: $(READY) ## Run the contract suite under the oldest and newest versions (minutes).
+	$(BIN)/python -m tests.matrix
+
+bench: $(READY) .bench/peers ## Measure adksess beside ADK's other session services (minutes).
+	$(BIN)/python -m tests.bench --figure
+
+# Not in an extra: their dependencies exclude each other, but each runs with what is here.
+.bench/peers:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ \
+		google-adk-community==0.5.0 google-adk-redis==0.1.5 adk-session-services==0.1.4 orjson
 
 clean: ## Remove what was built. Chats in .adksess/ stay.
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -78,6 +78,7 @@ def test_a_chat_in_the_browser_and_on_the_command_line(
         chat.close_list()
 
         chat.page.get_by_role("button", name="New Session").click()
+        assert chat.messages(0) == []
         chat.say("what do you know?")
         assert "You are Ada" in chat.messages(2)[1], "user state reaches a new session"
         second = chat.session_id

@@ -40,7 +40,7 @@ def masked(text: str) -> str:
     return "\n".join(line for line in lines if not _A_DAY.fullmatch(line)).strip()
 
 
-_A_DAY = re.compile(r"<time>(\s+\d+)?")
+_A_DAY = re.compile(r"<time>( \d+)?")
 _VOLATILE = (
     (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+\+00:00)?)?", "<time>"),
     (r"\d\d:\d\d:\d\d", "<time>"),
@@ -51,7 +51,7 @@ _VOLATILE = (
     (r"\d+\.\d+ ms", "<ms>"),
     (r"\d+(\.\d+)? (bytes|kB|MB)", "<size>"),
     (r"(Valkey|Redis|google-adk|redis|adksess) \d+(\.\d+)+", r"\1 <version>"),
-    (r"[ ─━█]{2,}", "  "),
+    (r"[ ─━█]+", " "),
 )
 
 

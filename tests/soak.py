@@ -1,0 +1,95 @@
+"""Mixed load for a while, by hand: python -m tests.soak [MINUTES]. Prints what should stay flat."""
+
+import asyncio
+import gc
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+from google.adk.sessions.base_session_service import GetSessionConfig
+
+from adksess import RedisSessionService
+from tests.events import event
+from tests.servers import running, valkey_binary
+
+WORKERS = 16
+LIVE_SESSIONS = 400
+EVENTS_EACH = 60
+REPORT_SECONDS = 60
+
+
+class Soak:
+    """Workers that create, append, read, list and delete, with a bounded number of sessions."""
+
+    def __init__(self, url: str) -> None:
+        self.service = RedisSessionService(f"{url}?ttl=2h")
+        self.client = redis.Redis.from_url(url)
+        self.calls = 0
+
+    async def run(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        await asyncio.gather(*(self._work(n, end) for n in range(WORKERS)), self._report(end))
+
+    async def _work(self, number: int, end: float) -> None:
+        rng, user = random.Random(number), f"user-{number}"
+        names = {"app_name": "soak", "user_id": user}
+        sessions = []
+        while time.monotonic() < end:
+            if len(sessions) < LIVE_SESSIONS // WORKERS:
+                sessions.append(await self.service.create_session(**names, state={"n": 0}))
+            session = rng.choice(sessions)
+            state = {"n": len(session.events), "user:last": session.id, "app:calls": self.calls}
+            await self.service.append_event(session, event("x" * rng.randrange(900), state=state))
+            self.calls += 1
+            if rng.random() < 0.1:
+                config = GetSessionConfig(num_recent_events=rng.randrange(5))
+                found = await self.service.get_session(
+                    **names, session_id=session.id, config=config
+                )
+                assert found is not None
+            if rng.random() < 0.02:
+                listed = await self.service.list_sessions(**names)
+                assert len(listed.sessions) == len(sessions)
+            if len(session.events) >= EVENTS_EACH:
+                stored = await self.service.get_session(**names, session_id=session.id)
+                assert stored is not None
+                assert [e.id for e in stored.events] == [e.id for e in session.events]
+                await self.service.delete_session(**names, session_id=session.id)
+                sessions.remove(session)
+
+    async def _report(self, end: float) -> None:
+        started = time.monotonic()
+        while time.monotonic() < end:
+            await asyncio.sleep(min(REPORT_SECONDS, max(0, end - time.monotonic())))
+            gc.collect()
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            count = sum(1 for _ in self.client.scan_iter("session:*", count=1_000))
+            used = self.client.info("memory")["used_memory"]
+            print(
+                f"{time.monotonic() - started:6.0f} s  {self.calls:9,} appends  process "
+                f"{pages * resource.getpagesize() / 1e6:5.1f} MB  redis {used / 1e6:5.1f} MB, "
+                f"{used / max(count, 1) / 1e3:5.1f} kB a session  "
+                f"{len(self.client.client_list())} connections",
+                flush=True,
+            )
+
+
+async def main(minutes: float) -> None:
+    """Run the load, then look whether index and documents agree."""
+    with tempfile.TemporaryDirectory() as folder, running(valkey_binary(), Path(folder)) as server:
+        soak = Soak(server.url)
+        await soak.run(minutes * 60)
+        found = await soak.service.store.audit()
+        print(
+            f"{found.sessions} sessions; {len(found.unindexed)} not in the index, "
+            f"{len(found.stale)} entries without a session, {len(found.unreadable)} unreadable"
+        )
+        await soak.service.aclose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 20))

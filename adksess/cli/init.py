@@ -20,8 +20,8 @@ def init(
 ) -> None:
     """Write the services.py with which plain `adk web` and deployed agents find redis://.
 
-    ADK loads it before it chooses its session service. A file of yours is never overwritten:
-    then it says what to add.
+    ADK loads it before it chooses its session service. Where a file of yours is in the way, it
+    is left as it is, and you are told what to add.
     """
     from pathlib import Path
 

@@ -1,6 +1,7 @@
 """Each command block of the README runs and prints what stands there; the pictures are current."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,31 @@ def _texts(svg: str) -> str:
     """What a picture says. Where its words stand differs with the width of a duration."""
     words = [word.replace("&#160;", " ") for word in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
     return re.sub(r"\s+", " ", masked(" ".join(words)))
+
+
+def test_python_blocks_are_those_of_the_examples() -> None:
+    folder = README.parent / "tests" / "examples"
+    examples = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    assert len(blocks) > 2
+    for block in blocks:
+        assert any(block.strip() in example for example in examples), block
+
+
+def test_shell_blocks_name_what_there_is() -> None:
+    group = typer.main.get_command(app)
+    context = typer.Context(group)
+    makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
+    for line in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL):
+        for command in filter(None, (one.partition("#")[0].strip() for one in line.splitlines())):
+            words = shlex.split(command)
+            if words[0] == "make":
+                assert f"\n{words[1]}:" in makefile, command
+            elif words[0] == "adksess":
+                one = group.get_command(context, words[1])  # type: ignore[attr-defined]
+                one.make_context(words[1], words[2:])  # refuses an option that is not there
+            else:
+                assert words[0] in ("pip", "export"), command
 
 
 def test_every_command_is_explained() -> None:

@@ -31,11 +31,7 @@ class Erasure:
 
 def erase(settings: Settings, what: Erasure, *, yes: bool, dry_run: bool) -> None:
     """Ask, delete, and say on stdout what was deleted. Safe to interrupt and to repeat."""
-    console = stderr()
-    for session in what.unreadable[:_NAMES_SHOWN]:
-        console.print(talk("warning", f"{path(session.ref)} is left alone: {session.problem}."))
-    if more := len(what.unreadable[_NAMES_SHOWN:]):
-        console.print(talk("warning", f"{more:,} more that cannot be read are left alone."))
+    _warn_of(what.unreadable)
     if not what.sessions and not what.states:
         stdout().print("Nothing to delete.")
         return
@@ -44,12 +40,30 @@ def erase(settings: Settings, what: Erasure, *, yes: bool, dry_run: bool) -> Non
         return
     confirm(f"delete {_describe(what)} in {settings.redacted}", yes=yes)
     deleted, freed, states = with_store(settings, lambda store: _delete(store, what))
-    stdout().print(_report(deleted, freed, states), markup=False)
-    if what.states:
-        console.print(
-            "Artifacts and long-term memory are kept by other services and were not touched.",
-            style="dim",
-        )
+    _print_report(deleted, freed, states, asked_for_state=bool(what.states))
+
+
+def purge(settings: Settings, app: str | None, user: str | None, *, state: bool) -> None:
+    """Delete all sessions, or those of an app or a user, unasked and without reading them."""
+
+    async def work(store: SessionStore) -> tuple[int, int, int, list[SessionSummary]]:
+        sessions = freed = 0
+        unreadable: list[SessionSummary] = []
+        with Meter("Deleting sessions", await store.key_count()) as meter:
+            async for batch in store.purge(app, user):
+                sessions += batch.sessions
+                freed += batch.size_bytes
+                unreadable += batch.unreadable
+                meter.advance(batch.sessions)
+        states = await store.delete_state(app, user) if state else 0
+        return sessions, freed, states, unreadable
+
+    sessions, freed, states, unreadable = with_store(settings, work)
+    _warn_of(unreadable)
+    if sessions or state:
+        _print_report(sessions, freed, states, asked_for_state=state)
+    else:
+        stdout().print("Nothing to delete.")
 
 
 def report_missing(missing: Sequence[str]) -> bool:
@@ -57,6 +71,23 @@ def report_missing(missing: Sequence[str]) -> bool:
     for sentence in missing:
         stderr().print(talk("error", sentence))
     return bool(missing)
+
+
+def _warn_of(unreadable: Sequence[SessionSummary]) -> None:
+    console = stderr()
+    for session in unreadable[:_NAMES_SHOWN]:
+        console.print(talk("warning", f"{path(session.ref)} is left alone: {session.problem}."))
+    if more := len(unreadable[_NAMES_SHOWN:]):
+        console.print(talk("warning", f"{more:,} more that cannot be read are left alone."))
+
+
+def _print_report(deleted: int, freed: int, states: int, *, asked_for_state: bool) -> None:
+    stdout().print(_report(deleted, freed, states), markup=False)
+    if asked_for_state:
+        stderr().print(
+            "Artifacts and long-term memory are kept by other services and were not touched.",
+            style="dim",
+        )
 
 
 async def _delete(store: SessionStore, what: Erasure) -> tuple[int, int, int]:

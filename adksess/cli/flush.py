@@ -38,7 +38,7 @@ def flush(
     Never empties the database: keys that are not sessions stay. It may be interrupted and
     repeated.
     """
-    from adksess.cli.erase import Erasure, erase
+    from adksess.cli.erase import Erasure, erase, purge
     from adksess.cli.run import with_store
     from adksess.cli.select import Filters, by_filter
 
@@ -49,6 +49,9 @@ def flush(
             "--state cannot be combined with --since, --idle or --no-ttl: state has no age. "
             "Flush the sessions first, then the state with --app or --user."
         )
+    if yes and not dry_run and not filters.on_time:
+        purge(settings, app, user, state=state)
+        return
     chosen = with_store(settings, lambda store: by_filter(store, filters))
     erase(
         settings,

@@ -7,7 +7,7 @@ from typing import Any
 from adksess.store import scripts
 from adksess.store.client import Client, Server
 from adksess.store.keys import Keys, SessionRef
-from adksess.store.reading import scan, scan_keys, scan_refs, summaries, user_summaries
+from adksess.store.reading import scan, scan_keys, scan_names, summaries, user_summaries
 from adksess.store.records import SessionSummary
 from adksess.store.writing import enter_index
 
@@ -62,10 +62,10 @@ async def enter_missing(server: Server, keys: Keys) -> AsyncIterator[int]:
     Unlike an audit it keeps nothing in memory and looks at names alone, so that it can run beside
     a server on a database of any size.
     """
-    async for refs in scan_refs(server, keys):
+    async for batch in scan_names(server, keys):
 
         async def scores(
-            client: Client, attempt: int, refs: Sequence[SessionRef] = tuple(dict.fromkeys(refs))
+            client: Client, attempt: int, refs: Sequence[SessionRef] = tuple(batch.values())
         ) -> list[SessionRef]:
             calls = [("ZSCORE", keys.user_sessions(*ref[:2]), ref.session_id) for ref in refs]
             answers = await scripts.run_all(client, calls)

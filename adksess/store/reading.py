@@ -149,22 +149,19 @@ async def scan(
 ) -> AsyncIterator[list[SessionSummary]]:
     """All sessions, or those of an app or a user, in batches, in no order, each one once."""
     seen: set[bytes] = set()
+    async for batch in scan_names(server, keys, app_name, user_id):
+        new = [ref for key, ref in batch.items() if key not in seen]
+        seen.update(batch)
+        if new:
+            yield await summaries(server, keys, new)
+
+
+async def scan_names(
+    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+) -> AsyncIterator[dict[bytes, SessionRef]]:
+    """The keys and names of sessions, in batches; one may come twice."""
     async for batch in scan_keys(server, keys.sessions_pattern(app_name, user_id)):
-        refs = []
-        for key in batch:
-            ref = keys.parse_session(key)
-            if ref is None or key in seen:
-                continue
-            seen.add(key)
-            refs.append(ref)
-        if refs:
-            yield await summaries(server, keys, refs)
-
-
-async def scan_refs(server: Server, keys: Keys) -> AsyncIterator[list[SessionRef]]:
-    """The names of all sessions, in batches; one may come twice."""
-    async for batch in scan_keys(server, keys.sessions_pattern()):
-        yield [ref for key in batch if (ref := keys.parse_session(key))]
+        yield {key: ref for key in batch if (ref := keys.parse_session(key))}
 
 
 async def scan_keys(server: Server, pattern: bytes) -> AsyncIterator[list[bytes]]:

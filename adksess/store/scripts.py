@@ -46,6 +46,7 @@ EXPIRE = Script.load("index", "expire")
 ENTER = Script.load("index", "enter")
 PRUNE = Script.load("prune")
 REPLACE = Script.load("replace")
+PURGE = Script.load("purge")
 TAILS = Script.load("tails")
 
 

@@ -12,6 +12,7 @@ from adksess.store.connection import DEFAULT_URL, Settings
 from adksess.store.document import Document, iso_time
 from adksess.store.health import check
 from adksess.store.keys import Keys, SessionRef, UserRef
+from adksess.store.purging import Purged, purge
 from adksess.store.records import Appended, ServerInfo, SessionSummary, StoredSession
 from adksess.store.restoring import Put, StoredState, StoredValue
 
@@ -144,9 +145,16 @@ class SessionStore:
         app_state, user_states = await self.states(app_name, [user_id])
         return app_state, user_states[user_id]
 
-    def scan_refs(self) -> AsyncIterator[list[SessionRef]]:
+    async def scan_refs(self) -> AsyncIterator[list[SessionRef]]:
         """The names of all sessions, in batches; one may come twice."""
-        return reading.scan_refs(self._server, self.keys)
+        async for batch in reading.scan_names(self._server, self.keys):
+            yield list(batch.values())
+
+    def purge(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncIterator[Purged]:
+        """Delete every session, or those of an app or a user, without reading them first."""
+        return purge(self._server, self.keys, app_name, user_id)
 
     async def states(
         self, app_name: str, user_ids: Iterable[str]

@@ -107,6 +107,21 @@ class TestFlush:
         assert "3 sessions" in run("flush", "--dry-run").out
         assert len(_ids(run)) == 3
 
+    def test_sessions_of_other_tools_go_and_what_is_none_is_named(
+        self, run: Run, database: redis.Redis
+    ) -> None:
+        database.set("session:demo:ada:plain", '{"events": [], "state": {}}')
+        database.set("session:demo:ada:broken", "no session")
+        database.hset("session:demo:ada:hash", "a", "b")
+        for words in (["--app", "nothing"], []):
+            result = run("flush", "--yes", *words)
+            assert result.code == 0
+        assert "4 sessions" in result.out
+        assert "demo/ada/broken is left alone" in result.err
+        assert "demo/ada/hash is left alone" in result.err
+        left = {b"session:demo:ada:broken", b"session:demo:ada:hash", b"user_state:demo:ada"}
+        assert set(database.keys("*")) == left
+
     def test_filters_limit_it(self, run: Run) -> None:
         run("flush", "--app", "demo", "--yes")
         assert _ids(run) == {"bob-first"}

@@ -53,6 +53,32 @@ async def test_sessions_are_spread_and_all_listed(cluster: Cluster) -> None:
         assert await service.store.delete([SessionRef(APP, "ada", n) for n in names]) == 150
 
 
+async def test_a_purge_reaches_every_node(cluster: Cluster) -> None:
+    async with SessionStore(cluster.url, prefix="purge:") as store:
+        for number in range(60):
+            await store.create(SessionRef(APP, f"user {number % 7}", f"s{number}"))
+        with cluster.nodes[0].client() as client:
+            foreign = next(
+                key
+                for key in (f"purge:session:web:prod:{n}" for n in range(100))
+                if _takes(client, key)
+            )
+            purged = [batch async for batch in store.purge()]
+            assert sum(batch.sessions for batch in purged) == 60
+            assert sum(len(batch.unreadable) for batch in purged) == 1
+            assert client.get(foreign) == b"no session"
+        assert [batch async for batch in store.scan(APP)] == []
+        assert (await store.audit()).stale == set()
+
+
+def _takes(client: redis.Redis, key: str) -> bool:
+    """Store a foreign value, if the key is on this node."""
+    try:
+        return bool(client.set(key, "no session"))
+    except redis.ResponseError:  # MOVED
+        return False
+
+
 async def test_writers_of_shared_state_on_several_nodes(cluster: Cluster) -> None:
     async with RedisSessionService(cluster.url, prefix="writers:") as service:
         hands = [await service.create_session(app_name=APP, user_id="ada") for _ in range(8)]

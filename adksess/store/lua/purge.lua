@@ -1,0 +1,17 @@
+-- Delete session documents of our layout, and their entries in the indexes of their users.
+--
+-- KEYS  session documents, then indexes
+-- ARGV  1 number of documents, then for each the place of its index among KEYS, and its id
+-- Returns {how many were deleted, their bytes, the places of those that are not of our layout}
+local deleted, bytes, others = 0, 0, {}
+for i = 1, tonumber(ARGV[1]) do
+  local ending = redis.pcall('GETRANGE', KEYS[i], -25, -1)
+  if type(ending) == 'string' and string.find(ending, '^"tail_bytes": *%d+}$') then
+    bytes = bytes + redis.call('STRLEN', KEYS[i])
+    deleted = deleted + redis.call('UNLINK', KEYS[i])
+    redis.call('ZREM', KEYS[tonumber(ARGV[2 * i])], ARGV[2 * i + 1])
+  elseif ending ~= '' then
+    others[#others + 1] = i
+  end
+end
+return {deleted, bytes, others}

@@ -70,7 +70,8 @@ def print_sessions(request: ListRequest) -> None:
         _print_rows(request, shown)
     elif shown:
         console = stdout()
-        console.print(session_table(shown, request.columns, width=console.width))
+        # an id that is longer than the line goes on in the next: soft_wrap cuts nothing
+        console.print(session_table(shown, request.columns, width=console.width), soft_wrap=True)
     _talk(request.filters, chosen, len(shown))
 
 

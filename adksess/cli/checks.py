@@ -17,6 +17,7 @@ from adksess.store.audit import Audit
 from adksess.store.connection import Settings
 from adksess.store.errors import AdksessError, ServerUnavailable
 from adksess.store.records import OLDEST_REDIS, ServerInfo
+from adksess.store.store import SessionStore
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -135,6 +136,21 @@ def check_folder(agents_dir: Path, settings: Settings) -> Iterator[Check]:
                 f"{settings.scheme}:// ({plain.registered.error or plain.registered.class_name})",
                 f"Start it with adksess, or run adksess init {folder}.",
             )
+
+
+def check_sessions(settings: Settings, *, fix: bool) -> list[Check]:
+    """Look at every session and index, and with `fix` make them agree."""
+
+    async def work(store: SessionStore) -> Audit:
+        found = await store.audit()
+        if fix:
+            await store.repair(found)
+        return found
+
+    try:
+        return list(check_stored(with_store(settings, work), repaired=fix))
+    except AdksessError as exc:
+        return [Check("sessions", "fail", str(exc), "Mend that first, then ask again.")]
 
 
 def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from adksess.cli.checks import Check
-    from adksess.store.audit import Audit
-    from adksess.store.store import SessionStore
 
 _MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 
@@ -48,14 +46,12 @@ def doctor(
 
     from adksess.cli import checks
     from adksess.cli.output import write_json
-    from adksess.cli.run import with_store
 
     settings = settings_from(redis_url, prefix=prefix)
     found = checks.check_redis(settings)
     reachable = found[0].status != "fail"
     if reachable:
-        audit = with_store(settings, lambda store: _audit(store, fix=fix))
-        found += checks.check_stored(audit, repaired=fix)
+        found += checks.check_sessions(settings, fix=fix)
     found += [*checks.check_versions(), checks.check_registry(settings)]
     if agents_dir:
         found += checks.check_folder(agents_dir.resolve(), settings)
@@ -67,13 +63,6 @@ def doctor(
         raise typer.Exit(ExitCode.UNREACHABLE)
     if any(check.status == "fail" for check in found):
         raise typer.Exit(ExitCode.FAILED)
-
-
-async def _audit(store: "SessionStore", *, fix: bool) -> "Audit":
-    found = await store.audit()
-    if fix:
-        await store.repair(found)
-    return found
 
 
 def _print(found: "Sequence[Check]") -> None:

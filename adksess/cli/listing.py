@@ -152,6 +152,8 @@ def _talk(filters: Filters, chosen: Chosen, shown: int) -> None:
     if found := len(chosen.sessions):
         if shown < found:
             console.print(f"{shown:,} of {found:,} sessions; -n 0 shows all.", style="dim")
+    elif chosen.unreadable:
+        return
     elif filters.given:
         console.print("No session fits these filters.", style="dim")
     else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -240,7 +241,7 @@ def explain(exc: Exception, settings: Settings) -> AdksessError:
     where = f"Redis at {settings.redacted}"
     for kind, sentence in _MEANINGS.items():
         if isinstance(exc, kind):
-            return ServerUnavailable(sentence.format(where=where))
+            return ServerUnavailable(sentence.format(where=where, what=_refused(exc)))
     if isinstance(exc, exceptions.TimeoutError):
         return ServerUnavailable(
             f"{where} did not answer in time: see whether it is overloaded or the network is "
@@ -267,10 +268,16 @@ def _explain_answer(exc: exceptions.ResponseError, where: str) -> AdksessError:
         )
     for code, kind in _WRAPPED.items():
         if code in answer:
-            return ServerUnavailable(_MEANINGS[kind].format(where=where))
+            return ServerUnavailable(_MEANINGS[kind].format(where=where, what=_refused(exc)))
     # "unknown command 'X', with args beginning with: …" would repeat what was stored
     answer = answer.partition(", with args")[0][:200]
     return ServerUnavailable(f"{where} answered with an error: {answer}")
+
+
+def _refused(exc: Exception) -> str:
+    """What a user may not do, of "User x has no permissions to run the 'hset' command"."""
+    command = re.search(r"'([\w|-]+)' command", str(exc))
+    return f"to run {command[1].upper()}" if command else "to use one of its keys"
 
 
 def _harmless(exc: Exception) -> Exception | None:
@@ -290,8 +297,8 @@ _MEANINGS: dict[type[Exception], str] = {
     exceptions.AuthorizationError: _LOGIN_REFUSED,
     exceptions.AuthenticationWrongNumberOfArgsError: _LOGIN_REFUSED,
     exceptions.NoPermissionError: (
-        "{where} does not permit this user to do that: give it the rights that the README lists "
-        "under ACL."
+        "{where} does not permit this user {what}: give it the rights that the README lists under "
+        "ACL."
     ),
     exceptions.OutOfMemoryError: (
         "{where} is out of memory (maxmemory) and stored nothing: raise maxmemory, or delete "

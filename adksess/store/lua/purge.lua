@@ -6,6 +6,9 @@
 local deleted, bytes, others = 0, 0, {}
 for i = 1, tonumber(ARGV[1]) do
   local ending = redis.pcall('GETRANGE', KEYS[i], -25, -1)
+  if type(ending) == 'table' and not string.find(ending.err, 'WRONGTYPE', 1, true) then
+    return ending
+  end
   if type(ending) == 'string' and string.find(ending, '^"tail_bytes": *%d+}$') then
     bytes = bytes + redis.call('STRLEN', KEYS[i])
     deleted = deleted + redis.call('UNLINK', KEYS[i])

@@ -10,6 +10,9 @@ local found = {}
 for i, key in ipairs(KEYS) do
   local length = redis.pcall('STRLEN', key)
   if type(length) == 'table' then
+    if not string.find(length.err, 'WRONGTYPE', 1, true) then
+      return length
+    end
     found[i] = {'', -1, 0}
   elseif length == 0 then
     found[i] = {'', 0, 0}

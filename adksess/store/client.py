@@ -78,6 +78,8 @@ class Server:
         self._retries = retries
         self._connect = connect or new_client
         self._timeout = settings.number("socket_timeout", TIMEOUT)
+        # on a cluster one call is several, each with redis-py's socket_timeout
+        self._call_seconds = self._timeout * (4 if settings.is_cluster else 1)
         self._limit = max(1, int(settings.number("max_connections", MAX_CONNECTIONS)))
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _PerLoop] = WeakKeyDictionary()
 
@@ -87,13 +89,17 @@ class Server:
         A lost connection is tried again until the retries or the time are used up. Raises
         ServerUnavailable or WrongType.
         """
+        if (task := asyncio.current_task()) and task.cancelling():
+            # Hear now of a cancellation that came while the caller was computing: the check for a
+            # broken connection in redis-py before 8 would take it for its own time-out.
+            await asyncio.sleep(0)
         mine = self._loops.get(asyncio.get_running_loop()) or await self._open()
         if mine.turns.locked():
             await self._wait_for_turn(mine)
         else:
             await mine.turns.acquire()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._call_seconds):
                 return await self._attempts(mine.client, command)
         except TimeoutError:
             raise explain(exceptions.TimeoutError(), self.settings) from None

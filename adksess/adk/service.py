@@ -5,7 +5,8 @@ import logging
 import math
 from collections import deque
 from collections.abc import Mapping
-from types import TracebackType
+from contextlib import suppress
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from google.adk.errors import StaleSessionError
@@ -317,10 +318,26 @@ def _event_json(event: Event) -> bytes:
 def _event(line: bytes, ref: SessionRef, number: int) -> Event:
     """Read one event. The error names it and the fields at fault, never their content."""
     try:
-        return Event.model_validate(parse_json(line))
+        fields = parse_json(line)
+        with suppress(ValidationError):  # should some pydantic want dicts, these are read below
+            return Event.model_validate(_without_genai_checks(fields))
+        return Event.model_validate(fields)
     except ValidationError as exc:
         fields = ", ".join(".".join(map(str, error["loc"])) for error in exc.errors())
         why = f"this version of ADK does not accept {fields or 'it'}"
     except ValueError:
         why = "it is not JSON"
     raise unreadable(ref, f"event {number}: {why}") from None
+
+
+def _without_genai_checks(fields: Any) -> Any:
+    """The fields of an event, with its content and parts as mappings that are no dicts.
+
+    In dicts alone google-genai looks for model instances of a wrong class, of which JSON has
+    none: a fifth of the time that reading an event takes.
+    """
+    match fields:
+        case {"content": {"parts": [*parts]} as content}:
+            parts = [MappingProxyType(p) if isinstance(p, dict) else p for p in parts]
+            return fields | {"content": MappingProxyType(content | {"parts": parts})}
+    return fields

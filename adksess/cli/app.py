@@ -78,7 +78,7 @@ _COMMANDS = {
         "show:show",
         (
             "adksess show 8e42",
-            "adksess show demo/ada/8e42aa01 --events all --follow",
+            "adksess show demo/ada/chat-1 --events all --follow",
             "adksess show 8e42 -o json | jq .state",
         ),
     ),

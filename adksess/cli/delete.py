@@ -50,13 +50,12 @@ def delete(
     require_choice(ids, filters, all_if_none=False)
     if with_user_state and user is None and filters.given:
         raise UsageProblem("--with-user-state needs to know whose: add --user.")
-    names = names_from(ids)
+    names, exact = names_from(ids), "-" in (ids or ())
     if ids and not names:
         return  # an empty list was piped in: there is nothing to do
-    chosen = with_store(settings, lambda store: choose(store, names, filters))
-    users = {(s.ref.app_name, s.ref.user_id) for s in chosen.sessions}
-    if app is not None and user is not None:
-        users.add((app, user))
+    chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
+    users: set[tuple[str | None, str | None]]
+    users = {(s.ref.app_name, s.ref.user_id) for s in chosen.sessions} if names else {(app, user)}
     erase(
         settings,
         Erasure(

@@ -31,7 +31,7 @@ class Erasure:
 
 def erase(settings: Settings, what: Erasure, *, yes: bool, dry_run: bool) -> None:
     """Ask, delete, and say on stdout what was deleted. Safe to interrupt and to repeat."""
-    _warn_of(what.unreadable)
+    warn_of(what.unreadable)
     if not what.sessions and not what.states:
         stdout().print("Nothing to delete.")
         return
@@ -59,7 +59,7 @@ def purge(settings: Settings, app: str | None, user: str | None, *, state: bool)
         return sessions, freed, states, unreadable
 
     sessions, freed, states, unreadable = with_store(settings, work)
-    _warn_of(unreadable)
+    warn_of(unreadable)
     if sessions or state:
         _print_report(sessions, freed, states, asked_for_state=state)
     else:
@@ -73,7 +73,8 @@ def report_missing(missing: Sequence[str]) -> bool:
     return bool(missing)
 
 
-def _warn_of(unreadable: Sequence[SessionSummary]) -> None:
+def warn_of(unreadable: Sequence[SessionSummary]) -> None:
+    """Name what stands at a session's key and is none."""
     console = stderr()
     for session in unreadable[:_NAMES_SHOWN]:
         console.print(talk("warning", f"{path(session.ref)} is left alone: {session.problem}."))
@@ -127,6 +128,8 @@ def _describe(what: Erasure) -> str:
 def _states(states: Sequence[tuple[str | None, str | None]]) -> str:
     if len(states) == 1:
         app, user = states[0]
+        if app is None:
+            return f"the state of user {user} in every app"
         return f"the state of app {app}" + (f", user {user}" if user is not None else " and users")
     return f"the state of {len(states):,} users"
 

@@ -1,5 +1,6 @@
 """What an error says and which exit code it has: one table, applied once, around the whole app."""
 
+import re
 from enum import IntEnum
 
 import typer
@@ -33,6 +34,9 @@ class UsageProblem(AdksessError):
 # What Typer raises for a wrong option or argument. It exports no name for the base class.
 UsageError = typer.BadParameter.__mro__[1]
 
+# In a URL that was typed where none belongs, and so is quoted by an error.
+_PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)[^\s@]+@")
+
 # The first match counts, so a subclass stands before its base.
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
@@ -60,7 +64,7 @@ def fail(exc: BaseException) -> ExitCode:
     if not isinstance(exc, KeyboardInterrupt):
         from adksess.cli.output import stderr, talk
 
-        stderr().print(talk("error", _sentence(exc)))
+        stderr().print(talk("error", _PASSWORD.sub(r"\1***@", _sentence(exc))))
     return exit_code_of(exc)
 
 

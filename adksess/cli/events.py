@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import to_json
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from adksess.cli.output import human_size, safe_text
+from adksess.store.document import json_bytes
 
 _VALUE_LENGTH = 200
 _LONGEST_AUTHOR = 20
@@ -59,7 +59,7 @@ def _author(event: Mapping[str, Any]) -> str:
 def _lines(event: Mapping[str, Any]) -> Iterator[Text]:
     content = event.get("content")
     if isinstance(content, Mapping):
-        for part in _get(content, "parts") or []:
+        for part in _parts(content):
             yield from _part(part)
     if code := _get(event, "error_code", "errorCode"):
         message = _get(event, "error_message", "errorMessage") or ""
@@ -80,25 +80,25 @@ def _part(part: Any) -> Iterator[Text]:
         yield Text(
             f"(thought) {shown}" if is_thought else shown, style="italic" if is_thought else ""
         )
-    if call := _get(part, "function_call", "functionCall"):
+    if call := _mapping(part, "function_call", "functionCall"):
         arguments = _pairs(call.get("args") or {}, "=")
         yield Text.assemble(
             ("→ ", "magenta"), (safe_text(str(call.get("name"))), "magenta"), f"({arguments})"
         )
-    if answer := _get(part, "function_response", "functionResponse"):
+    if answer := _mapping(part, "function_response", "functionResponse"):
         name = safe_text(str(answer.get("name")))
         yield Text.assemble(
             ("← ", "magenta"), (name, "magenta"), " ", _short(answer.get("response"))
         )
-    if blob := _get(part, "inline_data", "inlineData"):
+    if blob := _mapping(part, "inline_data", "inlineData"):
         size = human_size(len(str(blob.get("data") or "")) * 3 // 4)
         yield Text(f"<{_mime(blob)}, {size}>", style="cyan")
-    if file := _get(part, "file_data", "fileData"):
+    if file := _mapping(part, "file_data", "fileData"):
         uri = _get(file, "file_uri", "fileUri") or ""
         yield Text(safe_text(f"<{_mime(file)}, {uri}>"), style="cyan")
-    if code := _get(part, "executable_code", "executableCode"):
+    if code := _mapping(part, "executable_code", "executableCode"):
         yield Text(safe_text(str(code.get("code")), multiline=True), style="cyan")
-    if result := _get(part, "code_execution_result", "codeExecutionResult"):
+    if result := _mapping(part, "code_execution_result", "codeExecutionResult"):
         yield Text.assemble(("= ", "cyan"), safe_text(str(result.get("output")), multiline=True))
 
 
@@ -116,7 +116,7 @@ def _actions(actions: Mapping[str, Any]) -> Iterator[Text]:
     if compaction := actions.get("compaction"):
         summary = _get(compaction, "compacted_content", "compactedContent") or {}
         yield Text("compaction of the events before:", style="yellow")
-        for part in _get(summary, "parts") or []:
+        for part in _parts(summary):
             yield from _part(part)
 
 
@@ -136,7 +136,7 @@ def _marks(events: Sequence[Mapping[str, Any]]) -> list[str]:
             start = _get(compaction, "start_timestamp", "startTimestamp")
             end = _get(compaction, "end_timestamp", "endTimestamp")
             for earlier, other in enumerate(events[:position]):
-                if start is not None and end is not None and start <= _timestamp(other) <= end:
+                if _is_number(start) and _is_number(end) and start <= _timestamp(other) <= end:
                     marks[earlier] = marks[earlier] or "compacted"
     return marks
 
@@ -151,6 +151,21 @@ def _get(fields: Any, *names: str) -> Any:
     if not isinstance(fields, Mapping):
         return None
     return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def _mapping(fields: Any, *names: str) -> Mapping[str, Any]:
+    """Likewise, empty where it is no object: what is stored may be anything."""
+    value = _get(fields, *names)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _parts(content: Any) -> list[Any]:
+    parts = _get(content, "parts")
+    return parts if isinstance(parts, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def _timestamp(event: Mapping[str, Any]) -> float:
@@ -177,7 +192,7 @@ def _pairs(values: Any, between: str) -> str:
 
 def _short(value: Any) -> str:
     """A value as JSON, cut to a readable length."""
-    text = to_json(value, inf_nan_mode="null").decode()
+    text = json_bytes(value).decode()
     if len(text) > _VALUE_LENGTH:
         text = f"{text[:_VALUE_LENGTH]}… ({len(text):,} characters)"
     return safe_text(text)

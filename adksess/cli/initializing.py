@@ -3,10 +3,11 @@
 import ast
 import shlex
 from pathlib import Path
+from urllib.parse import urlencode
 
 from adksess.cli.errors import UsageProblem
 from adksess.cli.output import safe_text, stderr, stdout, talk
-from adksess.store.connection import Settings
+from adksess.store.connection import DEFAULT_TTL, Settings
 from adksess.store.errors import AdksessError
 
 SERVICES = '''\
@@ -92,7 +93,7 @@ def _write(folder: Path) -> bool:
 
 
 def _registers(path: Path) -> bool:
-    """Whether a file of the user's calls register_services(), or has RedisSessionService."""
+    """Whether a file of the user's calls register_services()."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     except (SyntaxError, ValueError, OSError):
@@ -143,8 +144,11 @@ def _explain(agents_dir: Path, agents: list[str], settings: Settings, *, agents_
 
 def _uri(settings: Settings) -> str:
     """The URI to give to ADK, with *** where the password belongs."""
-    own = [f"prefix={settings.prefix}"] if settings.prefix else []
+    own = {
+        "ttl": str(settings.ttl) if settings.ttl != DEFAULT_TTL else "",
+        "prefix": settings.prefix,
+        "conflict": settings.conflict if settings.conflict != "append" else "",
+    }
+    query = urlencode({name: value for name, value in own.items() if value}, safe=":")
     shown = settings.redacted
-    if own:
-        shown += ("&" if "?" in shown else "?") + "&".join(own)
-    return shown
+    return f"{shown}{'&' if '?' in shown else '?'}{query}" if query else shown

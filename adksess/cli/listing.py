@@ -65,7 +65,7 @@ def print_sessions(request: ListRequest) -> None:
     found = request.arrange(chosen.sessions)
     shown = found[: request.limit] if request.limit else found
     if request.output is ListOutput.IDS:
-        _print_ids(shown, found)
+        _print_ids(Keys(request.settings.prefix), shown, found)
     elif request.output is not ListOutput.TABLE:
         _print_rows(request, shown)
     elif shown:
@@ -108,12 +108,20 @@ def _print_rows(request: ListRequest, shown: Sequence[SessionSummary]) -> None:
         writer.writerows([_cell(value) for value in row.values()] for row in rows)
 
 
-def _print_ids(shown: Sequence[SessionSummary], found: Sequence[SessionSummary]) -> None:
-    """An id to a line; the full name where two users have the same id."""
+def _print_ids(
+    keys: Keys, shown: Sequence[SessionSummary], found: Sequence[SessionSummary]
+) -> None:
+    """An id to a line; the full name where two users have the same id.
+
+    An id with a slash or colon could be read as the full name of another session: it is written
+    as its whole key, which cannot.
+    """
     same_id = Counter(session.ref.session_id for session in found)
     for session in shown:
         ref = session.ref
         name = ref.session_id if same_id[ref.session_id] == 1 else path(ref)
+        if "/" in "".join(ref) or ":" in ref.session_id:
+            name = keys.session(ref).decode()
         sys.stdout.write(safe_text(name) + "\n")
 
 

@@ -9,6 +9,7 @@ import typer
 from adksess.cli.complete import complete_app, complete_id, complete_user
 from adksess.store.connection import DEFAULT_URL, Settings
 from adksess.store.durations import parse_duration
+from adksess.store.errors import InvalidURL
 
 
 class OutputFormat(StrEnum):
@@ -134,6 +135,8 @@ def settings_from(
     redis_url: str | None, *, ttl: str | None = None, prefix: str | None = None
 ) -> Settings:
     """The settings that a command's options stand for. Raises InvalidURL or InvalidDuration."""
+    if redis_url is not None and not redis_url.strip():
+        raise InvalidURL("The Redis URL is empty: write it like redis://host:6379/0.")
     return Settings.parse(
         redis_url or DEFAULT_URL,
         ttl=None if ttl is None else parse_duration(ttl),

@@ -82,9 +82,9 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
 
     JSON escapes the ASCII controls itself; the others are legal in it, but not on a screen.
     """
-    from pydantic_core import to_json
+    from adksess.store.document import json_bytes
 
-    data = to_json(value, indent=indent, inf_nan_mode="null")
+    data = json_bytes(value, indent=indent)
     text = data.decode()
     if data.isascii() and b"\x7f" not in data:
         return text

@@ -38,6 +38,8 @@ class Filters:
         no_ttl: bool,
     ) -> "Filters":
         """Read the filter options as they were typed. Raises UsageProblem, InvalidDuration."""
+        if idle is not None and not parse_duration(idle):
+            raise UsageProblem("--idle 0 would mean every session: say how long, such as 30d.")
         return cls(
             app=app,
             user=user,
@@ -99,9 +101,15 @@ def require_choice(words: Sequence[str] | None, filters: Filters, *, all_if_none
         )
 
 
-async def choose(store: SessionStore, names: Sequence[str], filters: Filters) -> Chosen:
-    """The sessions that the names or, without names, the filters mean."""
-    return await by_name(store, names) if names else await by_filter(store, filters)
+async def choose(
+    store: SessionStore, names: Sequence[str], filters: Filters, *, exact: bool = False
+) -> Chosen:
+    """The sessions that the names or, without names, the filters mean.
+
+    With `exact`, as for a list that was piped in, no name stands for a longer one: what has gone
+    meanwhile is missing, and its neighbour stays.
+    """
+    return await by_name(store, names, exact=exact) if names else await by_filter(store, filters)
 
 
 async def by_filter(store: SessionStore, filters: Filters) -> Chosen:
@@ -117,9 +125,9 @@ async def by_filter(store: SessionStore, filters: Filters) -> Chosen:
     return Chosen(readable, unreadable)
 
 
-async def by_name(store: SessionStore, names: Sequence[str]) -> Chosen:
+async def by_name(store: SessionStore, names: Sequence[str], *, exact: bool = False) -> Chosen:
     """The sessions that are named. Raises AmbiguousSession before anything else happens."""
-    answers = await store.find(names)
+    answers = await store.find(names, exact=exact)
     missing: list[str] = []
     refs: list[SessionRef] = []
     for name, candidates in zip(names, answers, strict=True):

@@ -2,12 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import from_json
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.table import Table
@@ -27,7 +26,7 @@ from adksess.cli.run import with_store
 from adksess.cli.select import path, the_one
 from adksess.cli.show import ShowOutput
 from adksess.store.connection import Settings
-from adksess.store.document import as_dict
+from adksess.store.document import as_dict, parse_events
 from adksess.store.durations import format_duration
 from adksess.store.errors import SessionNotFound
 from adksess.store.keys import SessionRef
@@ -72,7 +71,7 @@ def show_session(request: ShowRequest) -> None:
     elif request.output is ShowOutput.JSON:
         write_json(as_dict(stored.document))
     else:
-        _print_lines(stored.document.events)
+        _print_lines(parse_events(stored.document))
     if request.follow:
         with_store(
             request.settings,
@@ -90,22 +89,24 @@ async def _follow(
         if not found:
             raise SessionNotFound(f"Session {path(ref)} was deleted or has expired.")
         tail = found[0].tail
+        if tail is not None:
+            seen = min(seen, tail.event_count)  # a trim has dropped some
         if tail is not None and tail.event_count > seen:
             stored = await store.read(ref, last=tail.event_count - seen)
             if stored is not None:
                 # more may have come since: then the last ones follow in the next round
-                new = stored.document.events[: tail.event_count - seen]
+                new = parse_events(stored.document)[: tail.event_count - seen]
                 seen = stored.document.event_count - len(stored.document.events) + len(new)
                 if request.output is ShowOutput.PRETTY:
-                    printer.print([from_json(line) for line in new])
+                    printer.print(new)
                 else:
                     _print_lines(new)
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _print_lines(events: Sequence[bytes]) -> None:
-    for line in events:
-        write_json(from_json(line), indent=None)
+def _print_lines(events: Sequence[Mapping[str, Any]]) -> None:
+    for event in events:
+        write_json(event, indent=None)
     sys.stdout.flush()
 
 
@@ -128,7 +129,7 @@ def _print_pretty(
     shown, total = len(document.events), document.event_count
     heading = f"Events, the last {shown:,} of {total:,}" if shown < total else f"Events ({total:,})"
     console.print(Text(heading, style="bold"))
-    printer.print([from_json(line) for line in document.events])
+    printer.print(parse_events(document))
     if shown < total:
         stderr().print("--events all shows the whole history.", style="dim")
 

@@ -54,10 +54,10 @@ def trim(
     settings = settings_from(redis_url, prefix=prefix)
     filters = Filters.parse(app, user, since, idle, no_ttl)
     require_choice(ids, filters, all_if_none=False)
-    names = names_from(ids)
+    names, exact = names_from(ids), "-" in (ids or ())
     if ids and not names:
         return
-    chosen = with_store(settings, lambda store: choose(store, names, filters))
+    chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
     is_done = trim_sessions(settings, chosen, keep_last, yes=yes, dry_run=dry_run)
     if report_missing(chosen.missing):
         raise typer.Exit(ExitCode.NOT_FOUND)

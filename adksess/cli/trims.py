@@ -69,7 +69,7 @@ async def _trim(
                 if stored := found.get(session.ref):
                     try:
                         await _trim_one(store, session, stored, keep_last, tally, write=write)
-                    except (SessionUnreadable, ValueError):
+                    except (SessionUnreadable, ValueError, TypeError, AttributeError):
                         name = path(session.ref)
                         tally.problems.append(f"{name} is left alone: it cannot be read.")
             meter.advance(len(part))

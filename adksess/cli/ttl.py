@@ -52,8 +52,10 @@ def ttl(
     output: OutputOption = OutputFormat.TABLE,
 ) -> None:
     """Show when sessions expire; with --set or --persist, change it."""
+    from dataclasses import replace
+
     from adksess.cli.confirm import confirm
-    from adksess.cli.erase import report_missing
+    from adksess.cli.erase import report_missing, warn_of
     from adksess.cli.output import stdout
     from adksess.cli.run import with_store
     from adksess.cli.select import Filters, choose, names_from, require_choice
@@ -66,15 +68,20 @@ def ttl(
     if set_to is not None and persist:
         raise UsageProblem("--set and --persist exclude each other.")
     seconds = 0 if persist else None if set_to is None else parse_duration(set_to)
-    names = names_from(ids)
+    names, exact = names_from(ids), "-" in (ids or ())
     if ids and not names:
         return
-    chosen = with_store(settings, lambda store: choose(store, names, filters))
+    chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
     if seconds is not None and chosen.sessions:
+        # what is no session is not ours to let expire
+        warn_of(chosen.unreadable)
+        chosen = replace(chosen, sessions=[s for s in chosen.sessions if s.tail])
         aim = f"expire in {format_duration(seconds)}" if seconds else "never expire"
         what = counted(len(chosen.sessions), "session")
         if dry_run:
             stdout().print(f"Would let {what} {aim}.", markup=False)
+            if report_missing(chosen.missing):
+                raise typer.Exit(ExitCode.NOT_FOUND)
             return
         if not names:
             confirm(f"let {what} in {settings.redacted} {aim}", yes=yes)

@@ -86,7 +86,11 @@ async def _index_entries(server: Server, keys: Keys) -> set[SessionRef]:
         async def members(
             client: Client, attempt: int, indexes: Sequence[bytes] = tuple(users)
         ) -> list[Any]:
-            return await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in indexes])
+            types = await scripts.run_all(client, [("TYPE", key) for key in indexes])
+            sets = [k for k, kind in zip(indexes, types, strict=True) if kind == b"zset"]
+            found = await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in sets])
+            ids = dict(zip(sets, found, strict=True))
+            return [ids.get(key, []) for key in indexes]
 
         for user, ids in zip(users.values(), await server.call(members), strict=True):
             entries.update(SessionRef(*user, one.decode("utf-8", "replace")) for one in ids)

@@ -256,8 +256,8 @@ def explain(exc: Exception, settings: Settings) -> AdksessError:
     if isinstance(exc, exceptions.ResponseError):
         return _explain_answer(exc, where)
     return ServerUnavailable(
-        f"Cannot reach {where} ({_cause(exc)}): start Redis there, or name another with "
-        "--redis-url."
+        f"Cannot reach {where} ({_cause(exc)}): start Redis there, name another with "
+        "--redis-url, or try adksess serve --demo, which brings one."
     )
 
 

@@ -1,5 +1,6 @@
 """Where sessions are: a Redis URL taken apart, with adksess's own options in its query."""
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -106,9 +107,12 @@ class Settings:
     def number(self, option: str, default: float) -> float:
         """A numeric option for redis-py. Raises InvalidURL when it is not a number."""
         try:
-            return float(self.options.get(option, default))
+            number = float(self.options.get(option, default))
         except ValueError as exc:
             raise InvalidURL(f"{option} in the Redis URL is not a number.") from exc
+        if not (math.isfinite(number) and number > 0):
+            raise InvalidURL(f"{option} in the Redis URL must be more than 0.")
+        return number
 
     def with_options(self, **options: str) -> "Settings":
         """The same settings with further options for redis-py."""
@@ -148,6 +152,12 @@ def _split(url: str) -> SplitResult:
         raise InvalidURL(
             "A redis+sentinel:// URL needs the service's name, such as "
             "redis+sentinel://host:26379,host2:26379/mymaster?db=0."
+        )
+    database = parts.path.strip("/")
+    if parts.scheme in ("redis", "rediss", "valkey") and database and not database.isdecimal():
+        # redis-py would take database 0 without a word
+        raise InvalidURL(
+            "The database in the Redis URL is not a number: write redis://host:6379/0."
         )
     return parts
 

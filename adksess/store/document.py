@@ -67,14 +67,16 @@ def iso_time(timestamp: float) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def json_bytes(value: Any) -> bytes:
-    """Compact JSON; NaN and infinity, which it cannot hold, become null."""
+def json_bytes(value: Any, *, indent: int | None = None) -> bytes:
+    """JSON, compact unless indented; NaN and infinity, which it cannot hold, become null."""
     try:
-        return to_json(value, inf_nan_mode="null")
+        return to_json(value, indent=indent, inf_nan_mode="null")
     except (PydanticSerializationError, UnicodeEncodeError):
         # A lone surrogate (half an emoji, an undecodable file name) has no UTF-8, but an escape.
-        compact = (",", ":")
-        return json.dumps(value, separators=compact, allow_nan=False, default=str).encode()
+        separators = (",", ":") if indent is None else None
+        return json.dumps(
+            value, indent=indent, separators=separators, allow_nan=False, default=str
+        ).encode()
 
 
 def parse_json(value: bytes) -> Any:
@@ -122,6 +124,10 @@ def find_tail(chunk: bytes) -> int | None:
 def decode_tail(tail: bytes) -> Tail:
     """Read a tail. Raises ValueError when it is none."""
     fields = parse_json(b"{" + tail[len(b"\n],") :])
+    if not isinstance(fields["state"], dict) or type(fields["event_count"]) is not int:
+        raise ValueError("state or event_count has another type")
+    for name in ("created_at", "updated_at"):
+        datetime.fromisoformat(fields[name])
     return Tail(
         state=fields["state"],
         created_at=fields["created_at"],
@@ -169,8 +175,23 @@ def as_dict(document: Document) -> dict[str, Any]:
         "updated_at": document.updated_at,
         "last_update_time": document.last_update_time,
         "event_count": document.event_count,
-        "events": [parse_json(event) for event in document.events],
+        "events": parse_events(document),
     }
+
+
+def parse_events(document: Document) -> list[dict[str, Any]]:
+    """The events as parsed JSON. Raises SessionUnreadable, which names the event."""
+    events = []
+    first = document.event_count - len(document.events) + 1
+    for number, line in enumerate(document.events, first):
+        try:
+            event = parse_json(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            raise unreadable(document.ref, f"event {number} is not a JSON object")
+        events.append(event)
+    return events
 
 
 def unreadable(ref: SessionRef, why: str) -> SessionUnreadable:

@@ -25,7 +25,7 @@ def parse_duration(text: str) -> int:
         parts = re.findall(r"(\d+)([wdhms])", compact)
         seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
     if seconds > _LONGEST:
-        raise InvalidDuration(f"{text!r} is longer than ten years: use 0 for no expiry.")
+        raise InvalidDuration(f"{text!r} is longer than ten years, and nothing here may be.")
     return seconds
 
 

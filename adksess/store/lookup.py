@@ -16,15 +16,18 @@ MIN_PREFIX = 4
 _BATCH = 500
 
 
-async def find(server: Server, keys: Keys, names: Sequence[str]) -> list[list[SessionRef]]:
+async def find(
+    server: Server, keys: Keys, names: Sequence[str], *, exact: bool = False
+) -> list[list[SessionRef]]:
     """For each name the sessions that it may mean: none, the one, or several.
 
     A name is a whole key, app/user/id, an id, or a prefix of one; the first of these that fits
-    an existing session counts. Any number of names costs at most one pass over the keys.
+    an existing session counts; with `exact` no prefix does. Any number of names costs at most one
+    pass over the keys.
     """
-    exact = [list(_spelled_out(keys, name)) for name in names]
-    existing = await _existing(server, keys, [ref for refs in exact for ref in refs])
-    answers = [[ref for ref in refs if ref in existing] for refs in exact]
+    spelled = [list(_spelled_out(keys, name)) for name in names]
+    existing = await _existing(server, keys, [ref for refs in spelled for ref in refs])
+    answers = [[ref for ref in refs if ref in existing] for refs in spelled]
     open_names = [name for name, refs in zip(names, answers, strict=True) if not refs]
     if open_names:
         pattern = (
@@ -36,7 +39,7 @@ async def find(server: Server, keys: Keys, names: Sequence[str]) -> list[list[Se
         ordered = sorted(by_id)
         for name, refs in zip(names, answers, strict=True):
             if not refs:
-                refs += by_id.get(name) or _starting_with(by_id, ordered, name)
+                refs += by_id.get(name) or ([] if exact else _starting_with(by_id, ordered, name))
     return answers
 
 

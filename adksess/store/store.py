@@ -219,9 +219,11 @@ class SessionStore:
                 apps = ((key, self.keys.parse_app_state(key)) for key in batch)
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]
 
-    async def find(self, names: Sequence[str]) -> list[list[SessionRef]]:
-        """For each name (id, prefix of 4 characters or more, app/user/id, key) what it may mean."""
-        return await lookup.find(self._server, self.keys, names)
+    async def find(self, names: Sequence[str], *, exact: bool = False) -> list[list[SessionRef]]:
+        """For each name (id, app/user/id, key; prefix of 4 characters or more unless `exact`) what
+        it may mean.
+        """
+        return await lookup.find(self._server, self.keys, names, exact=exact)
 
     async def expired(self, session_id: str) -> list[tuple[UserRef, float]]:
         """Users who had a session of this id that has expired, with the time, as far as known."""

@@ -94,7 +94,11 @@ def from_fields(
 def seconds(value: Any) -> float | None:
     """Unix seconds of a number or of ISO 8601; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
+        try:
+            seconds = float(value)
+        except OverflowError:
+            return None
+        return seconds if math.isfinite(seconds) else None
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)

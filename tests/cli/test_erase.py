@@ -203,3 +203,41 @@ def test_stats(run: Run, valkey_url: str) -> None:
     run("flush", "--yes")
     assert run("stats", "-o", "json").json["apps"] == []
     assert run("stats").code == 0
+
+
+def test_flush_leaves_what_only_ends_like_a_session(run: Run, database: redis.Redis) -> None:
+    key, value = "session:other:tool:cfg", b'{"my":"data","tail_bytes":         99}'
+    database.set(key, value)
+    result = run("flush", "--yes")
+    assert "other/tool/cfg is left alone" in result.err
+    assert database.get(key) == value
+
+
+def test_a_piped_name_never_stands_for_a_longer_one(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="chat-10")
+    result = run("delete", "-", "--yes", stdin="chat-1\n")
+    assert result.code == 3
+    assert _ids(run) == {"chat-10"}
+
+
+def test_an_id_that_looks_like_a_name_is_piped_as_its_key(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, "demo", "ada", "chat-10")
+    store_session(valkey_url, "evil", "eve", "demo/ada/chat-10")
+    ids = run("list", "--app", "evil", "-o", "ids").out
+    assert run("delete", "-", "--yes", stdin=ids).code == 0
+    assert _ids(run) == {"chat-10"}
+
+
+def test_what_would_mean_everything_is_refused(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url)
+    assert run("delete", "--idle", "0", "--yes").code == 2
+    assert run("flush", "--yes", "-r", "").code == 2
+    assert run("flush", "--yes", "-r", f"{valkey_url.rpartition('/')[0]}/foo").code == 2
+    assert _ids(run) == {"session-1"}
+
+
+def test_ttl_leaves_what_is_no_session(run: Run, database: redis.Redis) -> None:
+    database.rpush("session:demo:ada:list", "x")
+    result = run("ttl", "session:demo:ada:list", "--set", "1s")
+    assert "left alone" in result.err
+    assert database.ttl("session:demo:ada:list") == -1

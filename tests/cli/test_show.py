@@ -187,3 +187,26 @@ def test_an_unreadable_session_is_named_and_left_alone(run: Run, database: redis
 def test_follow_has_no_json_document(run: Run) -> None:
     assert run("show", "x", "--follow", "-o", "json").code == 2
     assert run("show", "x", "--follow", "--state").code == 2
+
+
+def test_content_of_any_shape_is_shown(run: Run, valkey_url: str) -> None:
+    odd: tuple[dict[str, Any], ...] = (
+        {"content": {"parts": 5}},
+        {"content": {"parts": [{"function_call": "x"}, {"inline_data": "z"}, 7]}},
+        {"actions": {"compaction": {"start_timestamp": "a", "end_timestamp": "b"}}},
+        {"actions": {"state_delta": ["x"]}, "content": {"parts": [{"text": "t\ud83d"}]}},
+    )
+    store_session(valkey_url, events=odd, title="t\ud83d")
+    for words in (
+        ["show", "session-1"],
+        ["show", "session-1", "-o", "json"],
+        ["list", "-o", "json"],
+    ):
+        result = run(*words)
+        assert (result.code, result.err) == (0, "")
+
+
+def test_a_url_where_none_belongs_does_not_show_its_password(run: Run) -> None:
+    result = run("show", "redis://user:hunter2@host/0")
+    assert result.code == 3
+    assert "hunter2" not in result.err

@@ -48,8 +48,13 @@ def stats(
         write_json({"apps": apps, "days": days, "unreadable": len(chosen.unreadable)})
     elif apps:
         _print(apps, days)
+    elif filters.given:
+        stderr().print("No session fits these filters.", style="dim")
     else:
         stderr().print("No sessions to sum up: start one with adksess serve --demo", style="dim")
+    if chosen.unreadable and output is not OutputFormat.JSON:
+        count = len(chosen.unreadable)
+        stderr().print(f"{count:,} more cannot be read: adksess doctor names them.", style="dim")
 
 
 def _by_app(sessions: "Sequence[SessionSummary]") -> "dict[str, list[SessionSummary]]":

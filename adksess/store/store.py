@@ -186,26 +186,20 @@ class SessionStore:
         """Delete sessions, and nothing else. Returns how many of them there were."""
         return await writing.delete(self._server, self.keys, refs)
 
-    async def delete_state(
-        self, app_name: str | None = None, user_id: str | None = None, *, users_only: bool = False
-    ) -> int:
+    async def delete_state(self, app_name: str | None = None, user_id: str | None = None) -> int:
         """Delete `app:` and `user:` state of all, of an app, or of a user: one hash each.
 
-        With `users_only` the apps' own state stays. Returns how many hashes there were.
+        Returns how many hashes there were.
         """
         return sum(
             [
                 await writing.delete_state(self._server, batch)
-                async for batch in self._state_keys(app_name, user_id, users_only=users_only)
+                async for batch in self._state_keys(app_name, user_id)
             ]
         )
 
-    async def count_state(self, app_name: str | None = None, user_id: str | None = None) -> int:
-        """How many hashes `delete_state` would delete."""
-        return sum([len(batch) async for batch in self._state_keys(app_name, user_id)])
-
     async def _state_keys(
-        self, app_name: str | None, user_id: str | None, *, users_only: bool = False
+        self, app_name: str | None, user_id: str | None
     ) -> AsyncIterator[list[bytes]]:
         async for batch in reading.scan_keys(self._server, self.keys.user_state_pattern(app_name)):
             users = ((key, self.keys.parse_user_state(key)) for key in batch)
@@ -214,7 +208,7 @@ class SessionStore:
                 for key, user in users
                 if user and app_name in (None, user.app_name) and user_id in (None, user.user_id)
             ]
-        if user_id is None and not users_only:
+        if user_id is None:
             async for batch in reading.scan_keys(self._server, self.keys.app_state_pattern()):
                 apps = ((key, self.keys.parse_app_state(key)) for key in batch)
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]

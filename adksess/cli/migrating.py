@@ -17,11 +17,11 @@ from adksess.cli.output import safe_text, stderr, stdout, talk
 from adksess.cli.progress import Meter
 from adksess.cli.wording import counted
 from adksess.store.connection import SCHEMES, Settings
-from adksess.store.document import decode, find_tail, parse_json
+from adksess.store.document import as_seconds, decode, find_tail, parse_json
 from adksess.store.foreign import ForeignRedis
 from adksess.store.restoring import StoredValue
 from adksess.store.store import SessionStore
-from adksess.transfer.found import Found, Unusable, seconds
+from adksess.transfer.found import Found, Unusable
 from adksess.transfer.layouts import LAYOUTS
 from adksess.transfer.takeover import Outcome, Receiver, StoreReceiver, Taken, TakeOver, copy_store
 
@@ -222,7 +222,7 @@ async def _as_found(
                     state=document.state,
                     events=[parse_json(line) for line in document.events],
                     last_update_time=document.last_update_time,
-                    created=seconds(document.created_at),
+                    created=as_seconds(document.created_at),
                     ttl_ms=stored.ttl_ms,
                 )
             ]

@@ -228,9 +228,9 @@ def _decode_plain(value: bytes, ref: SessionRef) -> Document:
         raise ValueError("events or state have another type")
     if not all(isinstance(event, dict) for event in events):
         raise ValueError("an event is not an object")
-    times = [_seconds(event.get("timestamp")) for event in events]
-    created = _first_time(fields, "created_at", "createdAt", "create_time", "createTime")
-    updated = _first_time(
+    times = [as_seconds(event.get("timestamp")) for event in events]
+    created = first_time(fields, "created_at", "createdAt", "create_time", "createTime")
+    updated = first_time(
         fields, "last_update_time", "lastUpdateTime", "updated_at", "updatedAt", "update_time"
     )
     known = [time for time in times if time is not None]
@@ -250,14 +250,12 @@ def _decode_plain(value: bytes, ref: SessionRef) -> Document:
     )
 
 
-def _first_time(fields: Mapping[str, Any], *names: str) -> float | None:
-    for name in names:
-        if (seconds := _seconds(fields.get(name))) is not None:
-            return seconds
-    return None
+def first_time(fields: Mapping[str, Any], *names: str) -> float | None:
+    """The first of some fields that holds a time, in Unix seconds."""
+    return next((s for name in names if (s := as_seconds(fields.get(name))) is not None), None)
 
 
-def _seconds(value: Any) -> float | None:
+def as_seconds(value: Any) -> float | None:
     """Unix seconds of a number or of ISO text; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:

@@ -32,7 +32,8 @@ def _encode(part: str) -> str:
     return part.replace("%", "%25").replace(":", "%3A")
 
 
-def _escape_glob(text: str) -> str:
+def escape_glob(text: str) -> str:
+    """A text that a MATCH pattern takes literally."""
     return _GLOB.sub(r"\\\1", text)
 
 
@@ -67,7 +68,7 @@ class Keys:
 
     def session_id_pattern(self, start: str) -> bytes:
         """A MATCH pattern for the sessions whose id starts with a text, of all users."""
-        return (f"{_escape_glob(self.prefix)}session:*:*:{_escape_glob(_encode(start))}*").encode(
+        return (f"{escape_glob(self.prefix)}session:*:*:{escape_glob(_encode(start))}*").encode(
             "utf-8", "replace"
         )
 
@@ -114,10 +115,10 @@ class Keys:
             ) from exc
 
     def _pattern(self, kind: str, *names: str | None) -> bytes:
-        parts = ["*" if name is None else _escape_glob(_encode(name)) for name in names]
+        parts = ["*" if name is None else escape_glob(_encode(name)) for name in names]
         while parts and parts[-1] == "*":
             parts.pop()
-        return (_escape_glob(self.prefix) + ":".join((kind, *parts, "*"))).encode()
+        return (escape_glob(self.prefix) + ":".join((kind, *parts, "*"))).encode()
 
     def _parts(self, kind: str, key: bytes, count: int) -> list[str] | None:
         """The decoded names in a key. Only a key that we would write ourselves is taken."""

@@ -1,11 +1,10 @@
 """A session as another tool keeps it, in the one form that all of them are read into."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from adksess.store.document import first_time
 from adksess.store.keys import SessionRef
 
 APP, USER, TEMP = "app:", "user:", "temp:"
@@ -83,29 +82,12 @@ def from_fields(
         ref=SessionRef(app_name, user_id, session_id),
         state=state,
         events=events,
-        last_update_time=_first(
+        last_update_time=first_time(
             fields, "last_update_time", "lastUpdateTime", "updated_at", "updatedAt"
         ),
-        created=_first(fields, "created_at", "createdAt", "create_time", "createTime"),
+        created=first_time(fields, "created_at", "createdAt", "create_time", "createTime"),
         ttl_ms=ttl_ms,
     )
-
-
-def seconds(value: Any) -> float | None:
-    """Unix seconds of a number or of ISO 8601; None for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            seconds = float(value)
-        except OverflowError:
-            return None
-        return seconds if math.isfinite(seconds) else None
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return None
 
 
 def splits(text: str, parts: int) -> Iterator[list[str]]:
@@ -117,7 +99,3 @@ def splits(text: str, parts: int) -> Iterator[list[str]]:
     for first in range(1, len(words) - parts + 2):
         for rest in splits(":".join(words[first:]), parts - 1):
             yield [":".join(words[:first]), *rest]
-
-
-def _first(fields: Mapping[str, Any], *names: str) -> float | None:
-    return next((s for name in names if (s := seconds(fields.get(name))) is not None), None)

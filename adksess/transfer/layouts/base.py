@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from adksess.store.document import parse_json
 from adksess.store.foreign import ForeignRedis
+from adksess.store.keys import escape_glob
 from adksess.store.restoring import StoredState
 from adksess.transfer.found import Found, Unusable
 
@@ -54,11 +55,6 @@ class Layout:
                 for key, state in zip(batch, found, strict=True)
                 if state
             ]
-
-
-def escape_glob(text: str) -> str:
-    """A text that a MATCH pattern takes literally."""
-    return "".join(f"\\{char}" if char in "\\*?[]" else char for char in text)
 
 
 def parsed(value: bytes | None) -> Any:

@@ -5,9 +5,10 @@
 
 from collections.abc import Sequence
 
+from adksess.store.document import as_seconds
 from adksess.store.foreign import ForeignRedis
 from adksess.store.keys import SessionRef
-from adksess.transfer.found import Found, Unusable, seconds, splits
+from adksess.transfer.found import Found, Unusable, splits
 from adksess.transfer.layouts.base import Items, Layout, parsed
 
 _PREFIX, _META, _STATE, _EVENTS = "adk:sessions:", ":meta", ":state", ":events"
@@ -38,7 +39,7 @@ async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> 
             found.append(Unusable(stem, "its state or an event is not a JSON object"))
             continue
         # what this package calls the last update is the creation: appends do not move it
-        created = seconds(parsed(meta.get(b"last_update_time")))
+        created = as_seconds(parsed(meta.get(b"last_update_time")))
         app_name, user_id = readings[0]
         ref = SessionRef(app_name, user_id, session_id)
         updated = None if events else created

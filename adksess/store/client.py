@@ -13,10 +13,11 @@ from weakref import WeakKeyDictionary
 from redis import exceptions
 from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 
 from adksess.store.connection import Settings
 from adksess.store.errors import AdksessError, InvalidURL, ServerUnavailable, WrongType
@@ -199,6 +200,7 @@ def new_client(settings: Settings) -> Client:
         # Server holds one clock over a whole call. redis-py's would cost a task for each write,
         # and the wait_for() of Python 3.11, which it writes with then, loses cancellations.
         kwargs["socket_timeout"] = None
+        kwargs["connection_class"] = _packing(kwargs.get("connection_class", Connection))
         pool = ConnectionPool(**kwargs)
         pool.make_connection()  # connects to nothing, but looks at every option
         return Redis.from_pool(pool)
@@ -208,6 +210,15 @@ def new_client(settings: Settings) -> Client:
             f"redis-py does not accept the options in the Redis URL (given: {known}): correct "
             "their names and values."
         ) from exc
+
+
+def _packing(kind: type[Any]) -> type[Any]:
+    """A kind of connection that packs commands in C, as redis-py does in its blocking client alone.
+
+    A twentieth of an append.
+    """
+    pack = HiredisRespSerializer().pack
+    return type(kind.__name__, (kind,), {"pack_command": lambda self, *words: pack(*words)})
 
 
 def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:

@@ -1,7 +1,13 @@
 """Redis URLs: what they say, what they hide, what is wrong with them."""
 
 import pytest
-from redis.asyncio import Redis, RedisCluster, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import (
+    Connection,
+    Redis,
+    RedisCluster,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from adksess.store.client import new_client
@@ -104,10 +110,10 @@ async def test_each_scheme_has_its_client() -> None:
     assert kwargs["socket_timeout"] is None, "Server holds the clock, over the whole call"
     secure = client("rediss://host")
     assert isinstance(secure, Redis)
-    assert secure.connection_pool.connection_class is SSLConnection
+    assert issubclass(secure.connection_pool.connection_class, SSLConnection)
     local = client("unix:///run/redis.sock?db=1")
     assert isinstance(local, Redis)
-    assert local.connection_pool.connection_class is UnixDomainSocketConnection
+    assert issubclass(local.connection_pool.connection_class, UnixDomainSocketConnection)
     assert local.connection_pool.connection_kwargs["path"] == "/run/redis.sock"
     assert isinstance(client("redis+cluster://a:1,b"), RedisCluster)
     assert isinstance(client("rediss+cluster://a:1,b"), RedisCluster)
@@ -115,3 +121,9 @@ async def test_each_scheme_has_its_client() -> None:
     assert isinstance(watched, Redis)
     assert isinstance(watched.connection_pool, SentinelConnectionPool)
     assert watched.connection_pool.connection_kwargs["db"] == 2
+
+
+def test_commands_are_packed_as_redis_py_packs_them() -> None:
+    ours = new_client(Settings.parse("redis://host")).connection_pool.make_connection()
+    for words in (("PING",), ("CONFIG GET", "a b"), ("SET", "ключ", b"\xff\r\n", 1, -2, 1.5, "")):
+        assert b"".join(ours.pack_command(*words)) == b"".join(Connection().pack_command(*words))

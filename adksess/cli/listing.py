@@ -15,13 +15,12 @@ from rich.text import Text
 
 from adksess.cli.errors import UsageProblem
 from adksess.cli.list_ import STATE_COLUMN, ListOutput, SortBy
-from adksess.cli.output import safe_text, stderr, stdout, talk, write_json
+from adksess.cli.output import safe_text, stderr, stdout, talk, write_json, write_json_array
 from adksess.cli.run import with_store
 from adksess.cli.select import Chosen, Filters, by_filter, path
 from adksess.cli.tables import session_table
 from adksess.store.connection import Settings
 from adksess.store.document import json_bytes
-from adksess.store.keys import Keys
 from adksess.store.records import SessionSummary
 from adksess.store.store import SessionStore
 
@@ -65,7 +64,7 @@ def print_sessions(request: ListRequest) -> None:
     found = request.arrange(chosen.sessions)
     shown = found[: request.limit] if request.limit else found
     if request.output is ListOutput.IDS:
-        _print_ids(Keys(request.settings.prefix), shown, found)
+        _print_ids(shown, found)
     elif request.output is not ListOutput.TABLE:
         _print_rows(request, shown)
     elif shown:
@@ -95,10 +94,9 @@ def watch_sessions(request: ListRequest, seconds: float) -> None:
 
 
 def _print_rows(request: ListRequest, shown: Sequence[SessionSummary]) -> None:
-    keys = Keys(request.settings.prefix)
-    rows = (_row(session, keys, request.columns) for session in shown)
+    rows = (_row(session, request.columns) for session in shown)
     if request.output is ListOutput.JSON:
-        write_json(list(rows))
+        write_json_array(rows)
     elif request.output is ListOutput.NDJSON:
         for row in rows:
             write_json(row, indent=None)
@@ -108,9 +106,7 @@ def _print_rows(request: ListRequest, shown: Sequence[SessionSummary]) -> None:
         writer.writerows([_cell(value) for value in row.values()] for row in rows)
 
 
-def _print_ids(
-    keys: Keys, shown: Sequence[SessionSummary], found: Sequence[SessionSummary]
-) -> None:
+def _print_ids(shown: Sequence[SessionSummary], found: Sequence[SessionSummary]) -> None:
     """An id to a line; the full name where two users have the same id.
 
     An id with a slash or colon could be read as the full name of another session: it is written
@@ -121,15 +117,15 @@ def _print_ids(
         ref = session.ref
         name = ref.session_id if same_id[ref.session_id] == 1 else path(ref)
         if "/" in "".join(ref) or ":" in ref.session_id:
-            name = keys.session(ref).decode()
+            name = session.key
         sys.stdout.write(safe_text(name) + "\n")
 
 
-def _row(session: SessionSummary, keys: Keys, columns: Sequence[str]) -> dict[str, Any]:
+def _row(session: SessionSummary, columns: Sequence[str]) -> dict[str, Any]:
     ref, tail = session.ref, session.tail
     assert tail is not None  # the unreadable ones were set aside
     row = {
-        "key": keys.session(ref).decode(),
+        "key": session.key,
         "app_name": ref.app_name,
         "user_id": ref.user_id,
         "session_id": ref.session_id,
@@ -169,9 +165,9 @@ def _talk(filters: Filters, chosen: Chosen, shown: int) -> None:
 
 
 _ORDER: dict[SortBy, Callable[[SessionSummary], Any]] = {
-    SortBy.UPDATED: lambda s: (s.tail.updated_at if s.tail else "", s.ref),
-    SortBy.CREATED: lambda s: (s.tail.created_at if s.tail else "", s.ref),
-    SortBy.EVENTS: lambda s: (s.tail.event_count if s.tail else 0, s.ref),
-    SortBy.SIZE: lambda s: (s.size_bytes, s.ref),
-    SortBy.TTL: lambda s: (float("inf") if s.ttl_seconds is None else s.ttl_seconds, s.ref),
+    SortBy.UPDATED: lambda s: (s.tail.updated_at if s.tail else "", s.key),
+    SortBy.CREATED: lambda s: (s.tail.created_at if s.tail else "", s.key),
+    SortBy.EVENTS: lambda s: (s.tail.event_count if s.tail else 0, s.key),
+    SortBy.SIZE: lambda s: (s.size_bytes, s.key),
+    SortBy.TTL: lambda s: (float("inf") if s.ttl_seconds is None else s.ttl_seconds, s.key),
 }

@@ -4,6 +4,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from rich.console import Console
@@ -20,10 +22,13 @@ __all__ = [
     "stdout",
     "talk",
     "write_json",
+    "write_json_array",
 ]
 
 # Rich assumes 80 columns where there is no terminal, and would cut rows of data to fit.
 _PIPE_WIDTH = 1000
+
+_ARRAY_BATCH = 500
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
@@ -99,6 +104,15 @@ def json_for_screens(text: str) -> str:
 def write_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON on stdout, and a newline."""
     sys.stdout.write(json_text(value, indent=indent) + "\n")
+
+
+def write_json_array(values: Iterable[Any]) -> None:
+    """Print a JSON array on stdout, as write_json() would, without holding all of it at once."""
+    values, separator = iter(values), "[\n"
+    while batch := list(islice(values, _ARRAY_BATCH)):
+        sys.stdout.write(separator + json_text(batch).removeprefix("[\n").removesuffix("\n]"))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
 def relative_time(timestamp: float, now: float | None = None) -> str:

@@ -27,8 +27,6 @@ class UserRef(NamedTuple):
 
 def _encode(part: str) -> str:
     """Percent-encode the separator and the escape itself: `a:b` never meets `a` + `b`."""
-    if ":" not in part and "%" not in part:
-        return part
     return part.replace("%", "%25").replace(":", "%3A")
 
 
@@ -105,9 +103,11 @@ class Keys:
         return parts[0] if parts else None
 
     def _key(self, kind: str, *names: str) -> bytes:
-        text = f"{self.prefix}{kind}:{':'.join(map(_encode, names))}"
+        joined = ":".join(names)
+        if "%" in joined or joined.count(":") >= len(names):
+            joined = ":".join(map(_encode, names))
         try:
-            return text.encode()
+            return f"{self.prefix}{kind}:{joined}".encode()
         except UnicodeEncodeError as exc:
             raise InvalidName(
                 "An app, user or session name holds a lone surrogate, which is not text: "

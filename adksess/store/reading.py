@@ -1,11 +1,12 @@
 """Reading sessions: whole, from the end, or their tails alone."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import RedisCluster
 
 from adksess.store import scripts
+from adksess.store.ahead import ahead
 from adksess.store.client import Client, Server
 from adksess.store.document import (
     Document,
@@ -106,13 +107,8 @@ async def summaries(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> l
     """Summaries of the sessions that exist, in the order asked for."""
     found: list[SessionSummary] = []
     for start in range(0, len(refs), _BATCH):
-        batch = refs[start : start + _BATCH]
-        answers = await _tails(server, [keys.session(ref) for ref in batch])
-        found += [
-            _summary(ref, *answer)
-            for ref, answer in zip(batch, answers, strict=True)
-            if answer[1] != 0
-        ]
+        batch = {keys.session(ref): ref for ref in refs[start : start + _BATCH]}
+        found += _summaries(batch, await _tails(server, list(batch)))
     return found
 
 
@@ -148,12 +144,19 @@ async def scan(
     server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncIterator[list[SessionSummary]]:
     """All sessions, or those of an app or a user, in batches, in no order, each one once."""
+    async for batch, answers in ahead(_scan_tails(server, keys, app_name, user_id)):
+        yield _summaries(batch, answers)
+
+
+async def _scan_tails(
+    server: Server, keys: Keys, app_name: str | None, user_id: str | None
+) -> AsyncIterator[tuple[dict[bytes, SessionRef], list[Any]]]:
     seen: set[bytes] = set()
-    async for batch in scan_names(server, keys, app_name, user_id):
-        new = [ref for key, ref in batch.items() if key not in seen]
-        seen.update(batch)
+    async for batch in ahead(scan_names(server, keys, app_name, user_id)):
+        new = {key: ref for key, ref in batch.items() if key not in seen}
+        seen.update(new)
         if new:
-            yield await summaries(server, keys, new)
+            yield new, await _tails(server, list(new))
 
 
 async def scan_names(
@@ -250,16 +253,25 @@ async def _tails(server: Server, session_keys: Sequence[bytes]) -> list[Any]:
     return await server.call(run)
 
 
-def _summary(ref: SessionRef, end: bytes, length: int, ttl_ms: int) -> SessionSummary:
+def _summaries(batch: Mapping[bytes, SessionRef], answers: Sequence[Any]) -> list[SessionSummary]:
+    """What the tails of some keys say, those that are missing left out."""
+    return [
+        _summary(ref, key.decode(), *answer)
+        for (key, ref), answer in zip(batch.items(), answers, strict=True)
+        if answer[1] != 0
+    ]
+
+
+def _summary(ref: SessionRef, key: str, end: bytes, length: int, ttl_ms: int) -> SessionSummary:
     ttl = None if ttl_ms < 0 else ttl_ms / 1000
     if length < 0:
-        return SessionSummary(ref, None, 0, None, "its key is not a string")
+        return SessionSummary(ref, key, None, 0, None, "its key is not a string")
     try:
         start = find_tail(end)
         tail = decode(end, ref) if start is None else decode_tail(end[start:])
     except (SessionUnreadable, ValueError, KeyError, TypeError):
-        return SessionSummary(ref, None, length, ttl, "it is not a session document")
-    return SessionSummary(ref, tail, length, ttl, is_plain=start is None)
+        return SessionSummary(ref, key, None, length, ttl, "it is not a session document")
+    return SessionSummary(ref, key, tail, length, ttl, is_plain=start is None)
 
 
 def _decode_end(end: bytes, ref: SessionRef, *, is_whole: bool) -> Document:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from adksess.store.document import Document, Tail
 from adksess.store.keys import SessionRef
@@ -26,16 +26,16 @@ class StoredSession:
     user_state: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class SessionSummary:
+class SessionSummary(NamedTuple):
     """A session without its history.
 
-    `size_bytes` is the length of the stored document; `ttl_seconds` is None for a session that
-    never expires. A session that cannot be read has a `problem` and no `tail`; one that another
-    tool wrote and nobody has appended to is `is_plain`.
+    `key` is where its document stands, `size_bytes` the document's length; `ttl_seconds` is None
+    for a session that never expires. A session that cannot be read has a `problem` and no `tail`;
+    one that another tool wrote and nobody has appended to is `is_plain`.
     """
 
     ref: SessionRef
+    key: str
     tail: Tail | None
     size_bytes: int
     ttl_seconds: float | None

@@ -5,8 +5,10 @@ import io
 import json
 import time
 
+import pytest
 import redis
 
+from adksess.cli.output import write_json, write_json_array
 from tests.cli.sessions import store_session
 from tests.conftest import Run
 
@@ -155,3 +157,21 @@ def test_watch_needs_a_terminal(run: Run) -> None:
         result = run("list", *words)
         assert result.code == 2
         assert "--watch" in result.err
+
+
+@pytest.mark.parametrize("length", [0, 1, 500, 501, 1_234])
+def test_an_array_is_printed_in_parts_as_it_would_be_whole(
+    length: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"key": f"[\n{n}\n]", "empty": [], "nested": {"a": [n]}} for n in range(length)]
+    write_json(rows)
+    whole = capsys.readouterr().out
+    write_json_array(iter(rows))
+    assert capsys.readouterr().out == whole
+    assert json.loads(whole) == rows
+
+
+def test_the_key_has_the_prefix_and_the_escapes(run: Run, valkey_url: str) -> None:
+    store_session(f"{valkey_url}?prefix=p:", user="a:b%", session_id="c")
+    (row,) = run("list", "-o", "json", "--prefix", "p:").json
+    assert row["key"] == "p:session:demo:a%3Ab%25:c"

@@ -17,10 +17,15 @@ for i, key in ipairs(KEYS) do
   elseif length == 0 then
     found[i] = {'', 0, 0}
   else
-    local ending = redis.call('GETRANGE', key, -25, -1)
-    local width = tonumber(string.match(ending, '^"tail_bytes": *(%d+)}$') or length)
-    local from = math.max(0, length - width - history)
-    found[i] = {redis.call('GETRANGE', key, from, -1), length, redis.call('PTTL', key)}
+    local ending = redis.call('GETRANGE', key, -512, -1)  -- as long as most tails
+    local width = tonumber(string.match(ending, '"tail_bytes": *(%d+)}$', -25) or length)
+    local wanted = math.min(length, width + history)
+    if wanted <= #ending then
+      ending = string.sub(ending, -wanted)
+    else
+      ending = redis.call('GETRANGE', key, length - wanted, -1)
+    end
+    found[i] = {ending, length, redis.call('PTTL', key)}
   end
 end
 return found

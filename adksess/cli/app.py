@@ -1,6 +1,5 @@
 """The command line's wiring: which commands there are, and what an error comes to."""
 
-import gc
 import os
 import sys
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from adksess.cli.errors import KNOWN, ExitCode, fail
 
@@ -17,10 +16,14 @@ _RUN, _SEE, _CHANGE, _MOVE = "Run agents", "See sessions", "Change sessions", "M
 
 @dataclass(frozen=True)
 class _Command:
-    """Where a command's function is, under which heading it is listed, and how to use it."""
+    """Under which heading a command is listed, where its function is, and how to use it.
+
+    `summary` is the first line of the function's docstring.
+    """
 
     panel: str
     function: str
+    summary: str
     examples: tuple[str, ...]
     settings: dict[str, Any] = field(default_factory=dict)
     kind: str = ""
@@ -30,6 +33,7 @@ _COMMANDS = {
     "serve": _Command(
         _RUN,
         "serve:serve",
+        "Serve agents with ADK's web UI, their sessions in Redis.",
         (
             "adksess serve --demo",
             "adksess serve agents --ttl 7d",
@@ -40,6 +44,7 @@ _COMMANDS = {
     "init": _Command(
         _RUN,
         "init:init",
+        "Write the services.py with which plain `adk web` and deployed agents find redis://.",
         (
             "adksess init agents",
             "adksess init agents --agent",
@@ -48,6 +53,7 @@ _COMMANDS = {
     "adk": _Command(
         _RUN,
         "adk:adk",
+        "Run ADK's own command line with Redis sessions registered.",
         (
             "adksess adk web --session_service_uri=redis://localhost:6379/0 agents",
             "adksess adk run --session_service_uri=redis://localhost:6379/0 agents/my_agent",
@@ -57,6 +63,7 @@ _COMMANDS = {
     "doctor": _Command(
         _RUN,
         "doctor:doctor",
+        "Check Redis, ADK and the way between them; with AGENTS_DIR, its services files too.",
         (
             "adksess doctor",
             "adksess doctor agents -r redis://db.internal:6379/0",
@@ -66,6 +73,7 @@ _COMMANDS = {
     "list": _Command(
         _SEE,
         "list_:list_sessions",
+        "List the sessions, newest first.",
         (
             "adksess list --app demo --since 2h",
             "adksess list --column state.topic --watch",
@@ -76,6 +84,7 @@ _COMMANDS = {
     "show": _Command(
         _SEE,
         "show:show",
+        "Show a session: what it is, its state, and the last of its events.",
         (
             "adksess show 8e42",
             "adksess show demo/ada/chat-1 --events all --follow",
@@ -85,6 +94,7 @@ _COMMANDS = {
     "stats": _Command(
         _SEE,
         "stats:stats",
+        "Sum up the sessions: for each app how many, how large, how old; and activity by day.",
         (
             "adksess stats",
             "adksess stats --since 7d -o json",
@@ -93,6 +103,7 @@ _COMMANDS = {
     "ttl": _Command(
         _CHANGE,
         "ttl:ttl",
+        "Show when sessions expire; with --set or --persist, change it.",
         (
             "adksess ttl 8e42",
             "adksess ttl 8e42 --set 7d",
@@ -102,6 +113,7 @@ _COMMANDS = {
     "delete": _Command(
         _CHANGE,
         "delete:delete",
+        "Delete sessions: those named, or those that the filters select. Asks first.",
         (
             "adksess delete 8e42",
             "adksess delete --idle 90d --yes",
@@ -111,6 +123,7 @@ _COMMANDS = {
     "trim": _Command(
         _CHANGE,
         "trim:trim",
+        "Drop old invocations from sessions: those named, or those that the filters select.",
         (
             "adksess trim 8e42 --keep-last 20",
             "adksess trim --app demo --keep-last 50 --dry-run",
@@ -119,6 +132,7 @@ _COMMANDS = {
     "flush": _Command(
         _CHANGE,
         "flush:flush",
+        "Delete all sessions under the prefix, or those that the filters select. Asks first.",
         (
             "adksess flush --dry-run",
             "adksess flush --app demo --yes",
@@ -127,6 +141,7 @@ _COMMANDS = {
     "export": _Command(
         _MOVE,
         "export:export",
+        "Write sessions, with the state of their apps and users, as NDJSON: a line for each.",
         (
             "adksess export --out sessions.ndjson.gz",
             "adksess export 8e42 | jq .",
@@ -135,6 +150,7 @@ _COMMANDS = {
     "import": _Command(
         _MOVE,
         "import_:import_sessions",
+        "Import sessions and state. Every line is checked before it is written.",
         (
             "adksess import sessions.ndjson.gz --dry-run",
             "adksess import sessions.ndjson.gz --on-conflict skip",
@@ -143,6 +159,7 @@ _COMMANDS = {
     "migrate": _Command(
         _MOVE,
         "migrate:migrate",
+        "Take over sessions that ADK's other session services stored, or move out again.",
         (
             "adksess migrate --detect",
             "adksess migrate --from sqlite:///sessions.db --dry-run",
@@ -154,6 +171,16 @@ _COMMANDS = {
 class _Commands(TyperGroup):
     """The commands, each imported when it is asked for: `list` need not wait for `serve`."""
 
+    _lists_only = False
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """List the commands from the table: to import them all takes a seventh of `--help`."""
+        self._lists_only = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._lists_only = False
+
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return list(_COMMANDS)
 
@@ -161,6 +188,8 @@ class _Commands(TyperGroup):
         if cmd_name not in _COMMANDS:
             return None
         command = _COMMANDS[cmd_name]
+        if self._lists_only:
+            return TyperCommand(cmd_name, help=command.summary, rich_help_panel=command.panel)
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         lines = "\n\n".join(["Examples:", *(f"  {example}" for example in command.examples)])
         settings = dict(command.settings)
@@ -219,10 +248,6 @@ def main() -> None:
     """Run the command line and exit with its code."""
     if _take_no_color(sys.argv):
         os.environ["NO_COLOR"] = "1"
-    if sys.argv[1:2] not in (["serve"], ["adk"]):
-        # A command that reads 100,000 sessions spends a quarter of its time on collections that
-        # find nothing; the servers keep Python's own setting.
-        gc.set_threshold(100_000)
     try:
         sys.exit(app(standalone_mode=False))
     except typer.Abort:

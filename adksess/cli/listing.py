@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group
-from rich.live import Live
-from rich.text import Text
-
 from adksess.cli.errors import UsageProblem
 from adksess.cli.list_ import STATE_COLUMN, ListOutput, SortBy
 from adksess.cli.output import safe_text, stderr, stdout, talk, write_json, write_json_array
@@ -76,6 +72,10 @@ def print_sessions(request: ListRequest) -> None:
 
 def watch_sessions(request: ListRequest, seconds: float) -> None:
     """Show the table anew until Ctrl-C. An error ends it, with the error's exit code."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
     console = stdout()
     if request.output is not ListOutput.TABLE or not console.is_terminal:
         raise UsageProblem("--watch shows a table on a terminal: leave it out in a script.")

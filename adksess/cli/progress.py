@@ -2,11 +2,12 @@
 
 import time
 from types import TracebackType
-from typing import Self
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from typing import TYPE_CHECKING, Self
 
 from adksess.cli.output import stderr
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _QUIET_SECONDS = 1.0
 
@@ -26,16 +27,22 @@ class Meter:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._done)
         elif self._console.is_terminal and time.monotonic() - self._started > _QUIET_SECONDS:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn(self._text),
-                BarColumn(),
-                MofNCompleteColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._bar.add_task("", total=self._total, completed=self._done)
-            self._bar.start()
+            self._bar = self._show()
+
+    def _show(self) -> "Progress":
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn(self._text),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=self._console,
+            transient=True,
+        )
+        bar.add_task("", total=self._total, completed=self._done)
+        bar.start()
+        return bar
 
     def __enter__(self) -> Self:
         return self

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import typer
 
 import adksess
-from adksess.cli import errors, serving
+from adksess import __main__
+from adksess.cli import app, errors, serving
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
@@ -37,6 +39,18 @@ def test_help_imports_neither_adk_nor_redis(args: list[str], unwanted: tuple[str
     modules = imported_by(*args)
     assert "adksess.cli.app" in modules
     assert not [m for m in modules for name in unwanted if m == name or m.startswith(f"{name}.")]
+
+
+def test_the_list_of_commands_imports_none_of_them_and_says_what_each_says(
+    cli: Callable[..., Any],
+) -> None:
+    assert "adksess.cli.list_" not in imported_by("--help")
+    group = typer.main.get_command(app.app)
+    context = typer.Context(group)
+    listed = " ".join(cli("--help").out.replace("│", "").split())
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command.help.splitlines()[0] in listed
 
 
 def test_listing_does_not_import_adk(valkey_url: str) -> None:
@@ -95,6 +109,17 @@ def test_ctrl_c_is_130_and_says_nothing(
     monkeypatch.setattr(serving, "claim_port", interrupted)
     result = cli("serve", "--demo")
     assert (result.code, result.out, result.err) == (130, "", "")
+
+
+def test_ctrl_c_while_modules_are_imported_is_130_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "main", interrupted)
+    monkeypatch.setattr(sys, "argv", ["adksess", "serve"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 130
 
 
 def test_an_unknown_error_is_not_swallowed(

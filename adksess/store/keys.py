@@ -1,6 +1,7 @@
 """Every key that adksess writes. A key string is made and taken apart nowhere else."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -44,6 +45,16 @@ class Keys:
     def session(self, ref: SessionRef) -> bytes:
         """String: one session, the whole JSON document. Expires with the session's TTL."""
         return self._key("session", *ref)
+
+    def sessions_of(self, user: UserRef, ids: Sequence[bytes]) -> list[bytes]:
+        """The keys of a user's sessions, by ids as the user's index holds them."""
+        start = self.session(SessionRef(*user, ""))
+        return [
+            self.session(SessionRef(*user, name.decode("utf-8", "replace")))
+            if b":" in name or b"%" in name
+            else start + name
+            for name in ids
+        ]
 
     def user_sessions(self, app_name: str, user_id: str) -> bytes:
         """Sorted set: a user's session ids by expiry (Unix seconds, +inf for never).

@@ -1,14 +1,18 @@
 """Deleting all sessions of a kind, without reading them first."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from adksess.store import scripts
+from adksess.store.ahead import ahead
 from adksess.store.client import Client, Server
-from adksess.store.keys import Keys, SessionRef
-from adksess.store.reading import scan_names, summaries
+from adksess.store.keys import Keys
+from adksess.store.reading import scan_keys, scan_names, summaries
 from adksess.store.records import SessionSummary
 from adksess.store.writing import delete
+
+_BATCH = 1_000
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Purged:
 
     sessions: int
     size_bytes: int
-    unreadable: Sequence[SessionSummary]
+    unreadable: Sequence[SessionSummary] = ()
 
 
 async def purge(
@@ -25,35 +29,57 @@ async def purge(
 ) -> AsyncIterator[Purged]:
     """Delete every session, or those of an app or a user, batch by batch.
 
-    What stands at a session's key and is no session stays. An interrupted purge has deleted
-    whole sessions only.
+    First what the indexes name, without reading it, then what else there is. What stands at a
+    session's key and is no session stays. An interrupted purge has deleted whole sessions only.
     """
+    if not server.settings.is_cluster:  # there a script may touch the keys of one slot only
+        async for purging in ahead(_purge_calls(server, keys, app_name, user_id)):
+
+            async def run(
+                client: Client, attempt: int, purging: scripts.ScriptCall = purging
+            ) -> Purged:
+                return Purged(*await purging.script.run(client, purging.keys, *purging.args))
+
+            yield await server.call(run)
     async for batch in scan_names(server, keys, app_name, user_id):
-        refs = list(batch.values())
-        sessions = size_bytes = 0
-        if not server.settings.is_cluster:  # there a script may touch the keys of one slot only
-            sessions, size_bytes, others = await _purge_ours(server, keys, refs)
-            refs = [refs[place - 1] for place in others]
-        found = await summaries(server, keys, refs)
+        found = await summaries(server, keys, list(batch.values()))
         readable = [summary for summary in found if summary.tail]
-        sessions += await delete(server, keys, [summary.ref for summary in readable])
-        size_bytes += sum(summary.size_bytes for summary in readable)
-        yield Purged(sessions, size_bytes, [s for s in found if not s.tail])
+        deleted = await delete(server, keys, [summary.ref for summary in readable])
+        freed = sum(summary.size_bytes for summary in readable)
+        yield Purged(deleted, freed, [summary for summary in found if not summary.tail])
 
 
-async def _purge_ours(
-    server: Server, keys: Keys, refs: Sequence[SessionRef]
-) -> tuple[int, int, list[int]]:
-    documents = [keys.session(ref) for ref in refs]
-    places: dict[tuple[str, str], int] = {}
-    arguments: list[scripts.Argument] = [len(refs)]
-    for ref in refs:
-        place = places.setdefault(ref[:2], len(refs) + len(places) + 1)
-        arguments += (place, ref.session_id)
-    indexes = [keys.user_sessions(*user) for user in places]
+async def _purge_calls(
+    server: Server, keys: Keys, app_name: str | None, user_id: str | None
+) -> AsyncIterator[scripts.ScriptCall]:
+    """Calls that purge what the indexes name. An index may come twice."""
+    found = scan_keys(server, keys.user_sessions_pattern(app_name), kind="zset")
+    async for batch in ahead(found):
+        users = {key: user for key in batch if (user := keys.parse_user_sessions(key))}
+        indexes = [key for key, user in users.items() if user_id in (None, user.user_id)]
 
-    async def run(client: Client, attempt: int) -> tuple[int, int, list[int]]:
-        answer = await scripts.PURGE.run(client, [*documents, *indexes], *arguments)
-        return answer[0], answer[1], answer[2]
+        async def members(
+            client: Client, attempt: int, indexes: Sequence[bytes] = indexes
+        ) -> list[list[bytes]]:
+            return await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in indexes])
 
-    return await server.call(run)
+        entries = [
+            (index, document, session_id)
+            for index, ids in zip(indexes, await server.call(members), strict=True)
+            for document, session_id in zip(keys.sessions_of(users[index], ids), ids, strict=True)
+        ]
+        for start in range(0, len(entries), _BATCH):
+            yield _purge_call(entries[start : start + _BATCH])
+
+
+def _purge_call(entries: Sequence[tuple[bytes, bytes, bytes]]) -> scripts.ScriptCall:
+    """The call for documents, each between the index that names it and its id in there.
+
+    Those of an index stand side by side.
+    """
+    sizes = Counter(index for index, _, _ in entries)
+    documents = [document for _, document, _ in entries]
+    ids = [session_id for _, _, session_id in entries]
+    return scripts.ScriptCall(
+        scripts.PURGE, [*documents, *sizes], [len(sizes), *sizes.values(), *ids]
+    )

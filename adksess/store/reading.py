@@ -167,16 +167,17 @@ async def scan_names(
         yield {key: ref for key in batch if (ref := keys.parse_session(key))}
 
 
-async def scan_keys(server: Server, pattern: bytes) -> AsyncIterator[list[bytes]]:
-    """Keys that match a pattern, as SCAN gives them: a key may come twice."""
+async def scan_keys(
+    server: Server, pattern: bytes, *, kind: str | None = None
+) -> AsyncIterator[list[bytes]]:
+    """Keys that match a pattern, and are of a type, as SCAN gives them: a key may come twice."""
     cursors: dict[str, int] = {}
+    choice = ["MATCH", pattern, "COUNT", _SCAN_COUNT, *(("TYPE", kind) if kind else ())]
 
     async def step(client: Client, attempt: int) -> list[bytes]:
         if isinstance(client, RedisCluster):
-            return await _scan_cluster(client, pattern, cursors)
-        cursor, batch = await client.execute_command(
-            "SCAN", cursors.get("", 0), "MATCH", pattern, "COUNT", _SCAN_COUNT
-        )
+            return await _scan_cluster(client, choice, cursors)
+        cursor, batch = await client.execute_command("SCAN", cursors.get("", 0), *choice)
         cursors[""] = int(cursor)
         return list(batch)
 
@@ -189,7 +190,7 @@ async def scan_keys(server: Server, pattern: bytes) -> AsyncIterator[list[bytes]
 
 
 async def _scan_cluster(
-    client: RedisCluster, pattern: bytes, cursors: dict[str, int]
+    client: RedisCluster, choice: Sequence[scripts.Argument], cursors: dict[str, int]
 ) -> list[bytes]:
     """One step of a SCAN on every primary that is not done."""
     batch: list[bytes] = []
@@ -199,7 +200,7 @@ async def _scan_cluster(
         if cursor == 0:
             continue
         by_node, found = await client.execute_command(
-            "SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCAN_COUNT, target_nodes=node
+            "SCAN", cursor or 0, *choice, target_nodes=node
         )
         cursors[node.name] = by_node[node.name]
         batch += found

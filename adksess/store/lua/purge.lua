@@ -1,25 +1,41 @@
--- Delete session documents of our layout, and their entries in the indexes of their users.
+-- Delete the session documents that indexes name, if they are of our layout, and their entries.
+-- That an index names a key, and how its value ends, together prove it to be a session.
 --
--- KEYS  session documents, then indexes
--- ARGV  1 number of documents, then for each the place of its index among KEYS, and its id
--- Returns {how many were deleted, their bytes, the places of those that are not of our layout}
-local deleted, bytes, others = 0, 0, {}
-local TAIL_OPEN = '\n],"state":{'
-for i = 1, tonumber(ARGV[1]) do
-  local ending = redis.pcall('GETRANGE', KEYS[i], -25, -1)
-  if type(ending) == 'table' and not string.find(ending.err, 'WRONGTYPE', 1, true) then
-    return ending
+-- KEYS  session documents, by index, then the indexes
+-- ARGV  1 number of indexes, then for each how many of the documents it names, then for each
+--       document its id in the index
+-- Returns {how many were deleted, their bytes}. What is not of our layout stays, in the index too.
+local call, pcall, match = redis.call, redis.pcall, string.match
+local indexes = tonumber(ARGV[1])
+local documents, first_id = #KEYS - indexes, 1 + indexes
+
+local bytes, doomed, gone = 0, {}, {}
+local place = 0
+for index = 1, indexes do
+  local ids = {}
+  for _ = 1, tonumber(ARGV[1 + index]) do
+    place = place + 1
+    local key = KEYS[place]
+    local ending = pcall('GETRANGE', key, -25, -1)
+    if type(ending) == 'table' then
+      if not string.find(ending.err, 'WRONGTYPE', 1, true) then
+        return ending
+      end
+    elseif match(ending, '^"tail_bytes": *%d+}$') then
+      bytes = bytes + call('STRLEN', key)
+      doomed[#doomed + 1] = key
+      ids[#ids + 1] = ARGV[first_id + place]
+    elseif ending == '' then
+      ids[#ids + 1] = ARGV[first_id + place]
+    end
   end
-  local width = type(ending) == 'string' and tonumber(string.match(ending, '^"tail_bytes": *(%d+)}$'))
-  local length = width and redis.call('STRLEN', KEYS[i])
-  local start = width and length - width
-  if width and start >= 0
-    and redis.call('GETRANGE', KEYS[i], start, start + #TAIL_OPEN - 1) == TAIL_OPEN then
-    bytes = bytes + length
-    deleted = deleted + redis.call('UNLINK', KEYS[i])
-    redis.pcall('ZREM', KEYS[tonumber(ARGV[2 * i])], ARGV[2 * i + 1])
-  elseif ending ~= '' then
-    others[#others + 1] = i
+  gone[index] = ids
+end
+
+local deleted = #doomed > 0 and call('UNLINK', unpack(doomed)) or 0
+for index, ids in ipairs(gone) do
+  if #ids > 0 then
+    call('ZREM', KEYS[documents + index], unpack(ids))
   end
 end
-return {deleted, bytes, others}
+return {deleted, bytes}

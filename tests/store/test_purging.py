@@ -1,0 +1,120 @@
+"""Purging: every session goes, its index entry with it, and nothing else does."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from adksess.store.keys import SessionRef
+from adksess.store.store import SessionStore
+
+
+@pytest.fixture(params=["valkey_url", "redis_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(url) as client:
+        yield client
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[SessionStore]:
+    async with SessionStore(url, prefix=f"t{uuid.uuid4().hex}:") as store:
+        yield store
+
+
+async def fill(store: SessionStore, users: int, sessions: int, app: str = "demo") -> None:
+    await asyncio.gather(
+        *(
+            store.create(SessionRef(app, f"user{user}", f"s{number}"))
+            for user in range(users)
+            for number in range(sessions)
+        )
+    )
+
+
+async def purged(store: SessionStore, *chosen: str | None) -> tuple[int, int, list[str]]:
+    """Purge; how many sessions went, their bytes, and the ids of what could not be read."""
+    batches = [batch async for batch in store.purge(*chosen)]
+    unreadable = [session.ref.session_id for batch in batches for session in batch.unreadable]
+    return sum(b.sessions for b in batches), sum(b.size_bytes for b in batches), unreadable
+
+
+def left(client: redis.Redis, store: SessionStore) -> set[bytes]:
+    return set(client.scan_iter(match=f"{store.settings.prefix}*", count=1_000))
+
+
+async def test_many_users_and_many_sessions_of_one(store: SessionStore, client: Any) -> None:
+    await fill(store, users=300, sessions=2)
+    await fill(store, users=1, sessions=2_345, app="other")
+    size = sum(client.strlen(key) for key in left(client, store) if b":session:" in key)
+    assert await purged(store) == (2_945, size, [])
+    assert left(client, store) == set()
+
+
+async def test_names_with_separators_escapes_and_letters_of_all_kinds(
+    store: SessionStore, client: Any
+) -> None:
+    for names in (
+        ("a:b", "c%d", "e:f%"),
+        ("a", "ключ", "会话"),
+        ("*", "[x]", "?:%3A"),
+        ("", "", ""),
+    ):
+        await store.create(SessionRef(*names))
+    assert (await purged(store))[0] == 4
+    assert left(client, store) == set()
+
+
+async def test_only_what_is_chosen(store: SessionStore, client: Any) -> None:
+    for app in ("demo", "demo2", "demo:2"):
+        await fill(store, users=2, sessions=2, app=app)
+    assert (await purged(store, "demo", "user1"))[0] == 2
+    assert (await purged(store, None, "user0"))[0] == 6
+    assert (await purged(store, "demo"))[0] == 0
+    assert (await purged(store, "demo2"))[0] == 2
+    assert {session.ref async for batch in store.scan() for session in batch} == {
+        SessionRef("demo:2", "user1", "s0"),
+        SessionRef("demo:2", "user1", "s1"),
+    }
+    assert len([key for key in left(client, store) if b"user_sessions:" in key]) == 1
+
+
+async def test_what_is_no_session_stays_though_an_index_names_it(
+    store: SessionStore, client: Any
+) -> None:
+    await fill(store, users=1, sessions=4)
+    keys = [store.keys.session(SessionRef("demo", "user0", f"s{n}")) for n in range(4)]
+    client.set(keys[0], "overwritten")
+    client.delete(keys[1])
+    client.hset(keys[1], "a", "b")
+    client.delete(keys[2])
+    size = client.strlen(keys[3])
+    deleted, freed, unreadable = await purged(store)
+    assert (deleted, freed, sorted(unreadable)) == (1, size, ["s0", "s1"])
+    index = store.keys.user_sessions("demo", "user0")
+    assert left(client, store) == {keys[0], keys[1], index}
+    assert client.zrange(index, 0, -1) == [b"s0", b"s1"], "entries of what stays, stay"
+
+
+async def test_what_no_index_names_goes_too(store: SessionStore, client: Any) -> None:
+    await fill(store, users=2, sessions=1)
+    client.delete(store.keys.user_sessions("demo", "user0"))
+    client.set(store.keys.session(SessionRef("demo", "user1", "plain")), '{"events":[],"state":{}}')
+    assert (await purged(store))[0] == 3
+    assert left(client, store) == set()
+
+
+async def test_an_index_of_another_type_is_passed_over(store: SessionStore, client: Any) -> None:
+    await fill(store, users=1, sessions=1)
+    foreign = store.keys.user_sessions("other", "tool")
+    client.set(foreign, "text")
+    assert (await purged(store))[0] == 1
+    assert left(client, store) == {foreign}

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tests.bench import appends, cluster, commands, footprint, reads, report, web  # noqa: F401
+from tests.bench import (  # noqa: F401
+    appends,
+    cluster,
+    commands,
+    footprint,
+    reads,
+    report,
+    scale,
+    web,
+)
 from tests.bench.lab import OUTPUT, ROOT, Lab, NotMeasured
 from tests.bench.table import ROWS, Row
 
@@ -29,10 +38,15 @@ def bench(
         results = [measure(lab, row) for row in ROWS.values() if not only or row.name in only]
         if figure:
             asyncio.run(appends.append_costs(lab))
+        costs = {} if only else asyncio.run(scale.costs(lab))
+        sizes = {} if only else asyncio.run(scale.footprints(lab))
     SCREEN.print(report.table(results, quick=quick))
+    if costs:
+        SCREEN.print(report.costs(costs))
+        SCREEN.print(report.footprints(sizes))
     if lab.curves:
         SCREEN.print(report.curves(lab.curves))
-    report.write_json(json, results, lab.curves, quick=quick)
+    report.write_json(json, results, lab.curves, costs, sizes, quick=quick)
     if figure:
         report.draw_figure(ROOT / ".github" / "assets" / "bench.svg", lab.curves)
 

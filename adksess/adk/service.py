@@ -5,8 +5,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from google.adk.errors import StaleSessionError
@@ -23,11 +22,9 @@ from google.adk.sessions.base_session_service import (
 )
 from google.adk.sessions.session import Session
 from google.adk.sessions.state import State
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
+from adksess.adk.events import read_event, without_temp_state, write_event
 from adksess.store.connection import DEFAULT_URL, Settings
-from adksess.store.document import json_bytes, parse_json, unreadable
 from adksess.store.errors import (
     ServerUnavailable,
     SessionExists,
@@ -205,7 +202,7 @@ class RedisSessionService(BaseSessionService):
         try:
             appended = await self.store.append(
                 ref,
-                _event_json(_without_temp_state(event)),
+                write_event(without_temp_state(event)),
                 timestamp=event.timestamp,
                 state=delta["session"],
                 app_state=delta["app"],
@@ -259,7 +256,7 @@ class RedisSessionService(BaseSessionService):
         )
         first = document.event_count - len(document.events) + 1
         for number, line in enumerate(document.events, first):
-            session.events.append(_event(line, document.ref, number))
+            session.events.append(read_event(line, document.ref, number))
         self._mark(session, document.event_count)
         return session
 
@@ -296,48 +293,3 @@ def _split_by_scope(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _holds(session: Session, event: Event) -> bool:
     return any(other.id == event.id and other == event for other in session.events)
-
-
-def _without_temp_state(event: Event) -> Event:
-    """The event as it is stored; the caller's own keeps its `temp:` delta until it is."""
-    delta = event.actions.state_delta
-    kept = {key: delta[key] for key in delta if not key.startswith(State.TEMP_PREFIX)}
-    if len(kept) == len(delta):
-        return event
-    actions = event.actions.model_copy(update={"state_delta": kept})
-    return event.model_copy(update={"actions": actions})
-
-
-def _event_json(event: Event) -> bytes:
-    try:
-        return event.model_dump_json(exclude_none=True).encode()
-    except PydanticSerializationError:  # a lone surrogate
-        return json_bytes(event.model_dump(mode="json", exclude_none=True))
-
-
-def _event(line: bytes, ref: SessionRef, number: int) -> Event:
-    """Read one event. The error names it and the fields at fault, never their content."""
-    try:
-        fields = parse_json(line)
-        with suppress(ValidationError):  # should some pydantic want dicts, these are read below
-            return Event.model_validate(_without_genai_checks(fields))
-        return Event.model_validate(fields)
-    except ValidationError as exc:
-        fields = ", ".join(".".join(map(str, error["loc"])) for error in exc.errors())
-        why = f"this version of ADK does not accept {fields or 'it'}"
-    except ValueError:
-        why = "it is not JSON"
-    raise unreadable(ref, f"event {number}: {why}") from None
-
-
-def _without_genai_checks(fields: Any) -> Any:
-    """The fields of an event, with its content and parts as mappings that are no dicts.
-
-    In dicts alone google-genai looks for model instances of a wrong class, of which JSON has
-    none: a fifth of the time that reading an event takes.
-    """
-    match fields:
-        case {"content": {"parts": [*parts]} as content}:
-            parts = [MappingProxyType(p) if isinstance(p, dict) else p for p in parts]
-            return fields | {"content": MappingProxyType(content | {"parts": parts})}
-    return fields

@@ -171,6 +171,16 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
             f"({len(found.unreadable):,} in all)",
             "Look at them with redis-cli; adksess leaves them alone.",
         )
+    if found.misplaced:
+        names = ", ".join(found.misplaced[:_NAMES_SHOWN])
+        more = ", …" if len(found.misplaced) > _NAMES_SHOWN else ""
+        yield Check(
+            "other types",
+            "warn",
+            f"keys of adksess by their names, which hold something else: {names}{more} "
+            f"({len(found.misplaced):,} in all)",
+            "Rename or delete them with redis-cli: sessions there cannot be created or changed.",
+        )
     if found.without_ttl:
         yield Check(
             "expiry",

@@ -1,11 +1,13 @@
 """Whether documents and indexes agree, and what else an operator should know of what is stored."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from adksess.store import scripts
 from adksess.store.client import Client, Server
+from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.reading import scan, scan_keys, scan_names, summaries, user_summaries
 from adksess.store.records import SessionSummary
@@ -15,7 +17,8 @@ from adksess.store.writing import enter_index
 @dataclass
 class Audit:
     """What was found. `unindexed` sessions are there but in no list of their user's; `stale` are
-    index entries whose session is gone, by user.
+    index entries whose session is gone, by user; `misplaced` are keys with a name of ours and
+    another type.
     """
 
     sessions: int = 0
@@ -25,12 +28,14 @@ class Audit:
     unreadable: list[SessionSummary] = field(default_factory=list)
     unindexed: list[SessionSummary] = field(default_factory=list)
     stale: set[SessionRef] = field(default_factory=set)
+    misplaced: list[str] = field(default_factory=list)
 
 
 async def audit(server: Server, keys: Keys) -> Audit:
     """Look at every session and every index, histories aside. Changes nothing."""
     found = Audit()
     indexed = await _index_entries(server, keys)
+    found.misplaced = await _misplaced(server, keys)
     unseen = set(indexed)
     async for batch in scan(server, keys):
         for session in batch:
@@ -51,7 +56,8 @@ async def audit(server: Server, keys: Keys) -> Audit:
 async def repair(server: Server, keys: Keys, found: Audit) -> None:
     """Enter what is not in an index, and drop index entries whose session is still not there."""
     for session in found.unindexed:
-        await enter_index(server, keys, session.ref, session.ttl_seconds)
+        with suppress(WrongType):  # such an index is named as misplaced
+            await enter_index(server, keys, session.ref, session.ttl_seconds)
     for app_name, user_id in {ref[:2] for ref in found.stale}:
         await user_summaries(server, keys, app_name, user_id)
 
@@ -80,18 +86,35 @@ async def enter_missing(server: Server, keys: Keys) -> AsyncIterator[int]:
 
 async def _index_entries(server: Server, keys: Keys) -> set[SessionRef]:
     entries: set[SessionRef] = set()
-    async for batch in scan_keys(server, keys.user_sessions_pattern()):
+    async for batch in scan_keys(server, keys.user_sessions_pattern(), kind="zset"):
         users = {key: user for key in batch if (user := keys.parse_user_sessions(key))}
 
         async def members(
             client: Client, attempt: int, indexes: Sequence[bytes] = tuple(users)
         ) -> list[Any]:
-            types = await scripts.run_all(client, [("TYPE", key) for key in indexes])
-            sets = [k for k, kind in zip(indexes, types, strict=True) if kind == b"zset"]
-            found = await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in sets])
-            ids = dict(zip(sets, found, strict=True))
-            return [ids.get(key, []) for key in indexes]
+            return await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in indexes])
 
         for user, ids in zip(users.values(), await server.call(members), strict=True):
             entries.update(SessionRef(*user, one.decode("utf-8", "replace")) for one in ids)
     return entries
+
+
+async def _misplaced(server: Server, keys: Keys) -> list[str]:
+    """Keys with the name of an index or a state, and another type; a session's are unreadable."""
+    found: dict[bytes, None] = {}
+    for pattern, parse, kind in (
+        (keys.user_sessions_pattern(), keys.parse_user_sessions, b"zset"),
+        (keys.app_state_pattern(), keys.parse_app_state, b"hash"),
+        (keys.user_state_pattern(), keys.parse_user_state, b"hash"),
+    ):
+        async for batch in scan_keys(server, pattern):
+            ours = [key for key in batch if parse(key) is not None]
+
+            async def types(
+                client: Client, attempt: int, ours: Sequence[bytes] = ours
+            ) -> list[bytes]:
+                return await scripts.run_all(client, [("TYPE", key) for key in ours])
+
+            answers = zip(ours, await server.call(types), strict=True)
+            found.update((key, None) for key, answer in answers if answer not in (kind, b"none"))
+    return [key.decode() for key in found]

@@ -47,7 +47,7 @@ async def expired(server: Server, keys: Keys, session_id: str) -> list[tuple[Use
     """Users whose index still holds an id that has expired, with the time (Unix seconds)."""
     found: list[tuple[UserRef, float]] = []
     now = time.time()
-    async for batch in scan_keys(server, keys.user_sessions_pattern()):
+    async for batch in scan_keys(server, keys.user_sessions_pattern(), kind="zset"):
         indexes = [key for key in batch if keys.parse_user_sessions(key)]
 
         async def scores(

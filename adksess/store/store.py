@@ -3,18 +3,20 @@
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from adksess.store import lookup, reading, restoring, writing
-from adksess.store.audit import Audit, audit, enter_missing, repair
+from adksess.store import lookup, reading, writing
 from adksess.store.client import Client, Server
 from adksess.store.connection import DEFAULT_URL, Settings
 from adksess.store.document import Document, iso_time
-from adksess.store.health import check
 from adksess.store.keys import Keys, SessionRef, UserRef
-from adksess.store.purging import Purged, purge
 from adksess.store.records import Appended, ServerInfo, SessionSummary, StoredSession
-from adksess.store.restoring import Put, StoredState, StoredValue
+
+# The rooms that few commands enter are opened when they do: each takes milliseconds to import.
+if TYPE_CHECKING:
+    from adksess.store.audit import Audit
+    from adksess.store.purging import Purged
+    from adksess.store.restoring import Put, StoredState, StoredValue
 
 
 class SessionStore:
@@ -47,6 +49,8 @@ class SessionStore:
 
     async def check(self) -> ServerInfo:
         """Ask the server how it is. Raises ServerUnavailable."""
+        from adksess.store.health import check
+
         return await check(self._server)
 
     async def create(
@@ -152,8 +156,10 @@ class SessionStore:
 
     def purge(
         self, app_name: str | None = None, user_id: str | None = None
-    ) -> AsyncIterator[Purged]:
+    ) -> AsyncIterator["Purged"]:
         """Delete every session, or those of an app or a user, without reading them first."""
+        from adksess.store.purging import purge
+
         return purge(self._server, self.keys, app_name, user_id)
 
     async def states(
@@ -166,16 +172,22 @@ class SessionStore:
         """Let a session expire in `ttl` seconds, 0 for never. False when it does not exist."""
         return await writing.set_expiry(self._server, self.keys, ref, ttl)
 
-    async def audit(self) -> Audit:
+    async def audit(self) -> "Audit":
         """Look at every session and index: what is stored, and whether they agree."""
+        from adksess.store.audit import audit
+
         return await audit(self._server, self.keys)
 
-    async def repair(self, found: Audit) -> None:
+    async def repair(self, found: "Audit") -> None:
         """Make the indexes agree with the sessions, both ways."""
+        from adksess.store.audit import repair
+
         await repair(self._server, self.keys, found)
 
     def enter_missing(self) -> AsyncIterator[int]:
         """Enter the sessions that are in no index; yields how many, batch by batch."""
+        from adksess.store.audit import enter_missing
+
         return enter_missing(self._server, self.keys)
 
     async def enter_index(self, summary: SessionSummary) -> None:
@@ -227,30 +239,42 @@ class SessionStore:
         """The stored document as it is, or None."""
         return await reading.value(self._server, self.keys, ref)
 
-    async def values(self, refs: Sequence[SessionRef]) -> list[StoredValue]:
+    async def values(self, refs: Sequence[SessionRef]) -> list["StoredValue"]:
         """The stored documents as they are, with their expiry; those that exist."""
+        from adksess.store import restoring
+
         return await restoring.values(self._server, self.keys, refs)
 
-    async def put(self, items: Sequence[StoredValue], *, replace: bool = False) -> list[Put]:
+    async def put(self, items: Sequence["StoredValue"], *, replace: bool = False) -> list["Put"]:
         """Put whole documents back, where another stands only to `replace` it."""
+        from adksess.store import restoring
+
         return await restoring.put(self._server, self.keys, items, replace=replace)
 
-    async def exchange(self, before: StoredValue, after: Document) -> bool:
+    async def exchange(self, before: "StoredValue", after: Document) -> bool:
         """Put a document where another stands, if that has not changed since it was read."""
+        from adksess.store import restoring
+
         return await restoring.exchange(self._server, self.keys, before, after)
 
     def all_states(
         self, app_name: str | None = None, user_id: str | None = None
-    ) -> AsyncIterator[list[StoredState]]:
+    ) -> AsyncIterator[list["StoredState"]]:
         """The `app:` and `user:` state of all, of an app and its users, or of a user alone."""
+        from adksess.store import restoring
+
         return restoring.states(self._server, self.keys, app_name, user_id)
 
-    async def state_of(self, names: Sequence[tuple[str, str | None]]) -> list[StoredState]:
+    async def state_of(self, names: Sequence[tuple[str, str | None]]) -> list["StoredState"]:
         """The states of apps (user None) and users that have any."""
+        from adksess.store import restoring
+
         return await restoring.state_of(self._server, self.keys, names)
 
-    async def put_state(self, item: StoredState, *, replace: bool = False) -> dict[str, Put]:
+    async def put_state(self, item: "StoredState", *, replace: bool = False) -> dict[str, "Put"]:
         """Write the fields of a state, those that have another value only to `replace` them."""
+        from adksess.store import restoring
+
         return await restoring.put_state(self._server, self.keys, item, replace=replace)
 
     async def key_count(self) -> int:

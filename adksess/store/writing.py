@@ -190,7 +190,9 @@ async def delete(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> int:
             else [("UNLINK", *sessions)]
         )
         deletions = len(calls)
-        calls += [("ZREM", index, *ids) for index, ids in by_index.items()]
+        calls += [
+            scripts.ScriptCall(scripts.LEAVE, [index], ids) for index, ids in by_index.items()
+        ]
         answers = await scripts.run_all(client, calls)
         return sum(answers[:deletions])
 

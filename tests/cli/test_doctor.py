@@ -151,6 +151,30 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     assert database.get("session:demo:bob:broken") == b"no session"
 
 
+def test_keys_of_another_type_are_named_and_hinder_nothing_else(
+    run: Run, database: redis.Redis, valkey_url: str
+) -> None:
+    store_session(valkey_url, session_id="session-1")
+    store_session(valkey_url, user="bob", session_id="session-2")
+    database.set("user_sessions:demo:ada", "text")
+    database.set("user_state:demo:ada", "text")
+    database.hset("app_state:demo", "topic", '"math"')
+
+    for words in ([], ["--fix"]):
+        result = run("doctor", *words, "-o", "json")
+        found = by_name(result.out)["other types"]
+        assert (found["status"], found["detail"].split(": ")[1]) == (
+            "warn",
+            "user_sessions:demo:ada, user_state:demo:ada (2 in all)",
+        )
+    result = run("show", "session-3")
+    assert (result.code, "There is no session 'session-3'" in result.err) == (3, True)
+    result = run("delete", "session-1", "session-2", "--yes")
+    assert (result.code, result.out.startswith("Deleted 2 sessions")) == (0, True)
+    assert database.get("user_sessions:demo:ada") == b"text"
+    assert not database.exists("user_sessions:demo:bob")
+
+
 def test_what_plain_adk_web_would_do(run: Run, tmp_path: Path) -> None:
     name = f"services in {tmp_path.name}"
     checks = by_name(run("doctor", tmp_path, "-o", "json").out)

@@ -118,6 +118,7 @@ def _explain(agents_dir: Path, agents: list[str], settings: Settings, *, agents_
     folder = shlex.quote(str(agents_dir))
     one = shlex.quote(str(agents_dir / (agents[0] if agents else "AGENT")))
     option = f"--session_service_uri={shlex.quote(_uri(settings))}"
+    inside = f"--session_service_uri=redis://HOST:6379/0{_query(settings)}"
     run_needs = "" if agents_too else "   (needs adksess init --agent)"
     print_ = stdout().print
     rows = [
@@ -136,7 +137,8 @@ def _explain(agents_dir: Path, agents: list[str], settings: Settings, *, agents_
         "  requirements.txt:  adksess",
         "  Dockerfile:        COPY " + folder + " /app/agents",
         '                     CMD ["adk", "api_server", "--host=0.0.0.0", "--port=8080", \\',
-        '                          "--session_service_uri=redis://HOST:6379/0", "/app/agents"]',
+        f'                          "{inside}", \\',
+        '                          "/app/agents"]',
     ]
     for row in rows:
         print_(safe_text(row), markup=False, soft_wrap=True)
@@ -144,11 +146,16 @@ def _explain(agents_dir: Path, agents: list[str], settings: Settings, *, agents_
 
 def _uri(settings: Settings) -> str:
     """The URI to give to ADK, with *** where the password belongs."""
+    shown, query = settings.redacted, _query(settings)
+    return shown + query.replace("?", "&", 1) if "?" in shown else shown + query
+
+
+def _query(settings: Settings) -> str:
+    """adksess's own options, as the end of a URI that has no others; empty for the defaults."""
     own = {
         "ttl": str(settings.ttl) if settings.ttl != DEFAULT_TTL else "",
         "prefix": settings.prefix,
         "conflict": settings.conflict if settings.conflict != "append" else "",
     }
     query = urlencode({name: value for name, value in own.items() if value}, safe=":")
-    shown = settings.redacted
-    return f"{shown}{'&' if '?' in shown else '?'}{query}" if query else shown
+    return f"?{query}" if query else ""

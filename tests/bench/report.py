@@ -87,14 +87,16 @@ def curves(costs: Curves) -> Table:
 
 
 def costs(found: Mapping[str, Cost]) -> Table:
-    """What a call costs the server; microseconds, bytes, round trips."""
-    table = Table("one call", "server, us", "bytes sent", "bytes received", "round trips")
+    """What a call costs; microseconds of processor time, bytes, round trips."""
+    names = ("server, us", "client, us", "bytes sent", "bytes received", "round trips")
+    table = Table("one call", *names)
     for column in table.columns[1:]:
         column.justify = "right"
     for work, cost in found.items():
         table.add_row(
             work,
-            f"{cost.seconds * 1e6:.1f}",
+            f"{cost.server_seconds * 1e6:.0f}",
+            f"{cost.client_seconds * 1e6:.0f}",
             f"{cost.sent:,.0f}",
             f"{cost.received:,.0f}",
             f"{cost.round_trips:.2g}",

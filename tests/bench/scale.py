@@ -1,5 +1,6 @@
-"""What a call costs a server: its time and the bytes on the wire; what memory sessions take."""
+"""What a call costs: processor time on either side, bytes on the wire; and sessions in memory."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
@@ -20,9 +21,12 @@ _LENGTHS = (0, TYPICAL, 1_000)
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of the server's thread, bytes to and from it, and how often it read a request."""
+    """Seconds of the server's thread and of the client's processor, bytes to and from the server,
+    and how often it read a request.
+    """
 
-    seconds: float
+    server_seconds: float
+    client_seconds: float
     sent: float
     received: float
     round_trips: float
@@ -101,6 +105,7 @@ async def _spent(redis: Redis) -> Cost:
     info = await redis.info("all")
     return Cost(
         info["used_cpu_user_main_thread"] + info["used_cpu_sys_main_thread"],
+        time.process_time(),
         info["total_net_input_bytes"],
         info["total_net_output_bytes"],
         info["total_reads_processed"],

@@ -33,6 +33,7 @@ def test_it_writes_what_adk_loads(cli: Cli, agents: Path) -> None:
     assert f"adk web --session_service_uri={uri} '{agents}'" in result.out
     assert "geheim" not in result.out + result.err
     assert "Dockerfile" in result.out
+    assert '"--session_service_uri=redis://HOST:6379/0?prefix=p:"' in result.out
     again = cli("init", agents)
     assert (again.code, "registers adksess already" in again.err) == (0, True)
 

@@ -1,5 +1,6 @@
 """A stored event is read past the checks that ADK makes for Python code; the event is the same."""
 
+import pydantic
 import pytest
 from google.adk.events.event import Event, NodeInfo
 from google.adk.events.event_actions import EventActions, EventCompaction
@@ -15,6 +16,10 @@ from adksess.store.keys import SessionRef
 from tests.contract.strategies import states, text, values
 
 REF = SessionRef("demo", "ada", "s1")
+needs_the_quick_way = pytest.mark.skipif(
+    tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 13),
+    reason="pydantic before 2.13 does not take a schema that differs from its model's",
+)
 GOOD = [
     None,
     {},
@@ -57,12 +62,14 @@ def assert_read_as_adk_reads_it(line: bytes) -> None:
     ]
 
 
+@needs_the_quick_way
 def test_the_quick_way_is_open_with_this_adk_and_this_pydantic() -> None:
     line = line_with({"parts": [{"text": "x"}]})
     assert events._lines
     assert events._lines.validate_json(line) == Event.model_validate(parse_json(line))
 
 
+@needs_the_quick_way
 def test_the_quick_way_calls_none_of_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*_: object) -> None:
         raise AssertionError("the slow way was taken")

@@ -1,5 +1,6 @@
 """ADK's events as lines of JSON, each way."""
 
+from contextlib import suppress
 from typing import Any
 
 from google.adk.events.event import Event
@@ -11,6 +12,8 @@ from pydantic_core import PydanticSerializationError, SchemaValidator
 from adksess.store.document import json_bytes, parse_json, unreadable
 from adksess.store.keys import SessionRef
 
+# What validators of ADK and google-genai raise of some values without looking at their type.
+_RAW = (AttributeError, TypeError)
 _FOR_PYTHON_ONLY = ("_check_field_type_mismatches", "_accept_convenience_kwargs")
 
 
@@ -36,12 +39,10 @@ def read_event(line: bytes, ref: SessionRef, number: int) -> Event:
     """Read one event. Raises SessionUnreadable, which names it and the fields at fault, never
     their content.
     """
-    if _lines and not _has_conveniences(line):
-        try:
+    if _lines:
+        with suppress(ValidationError, *_RAW):  # what ADK itself says of it, counts
             event: Event = _lines.validate_json(line)
             return event
-        except ValidationError:
-            pass  # what ADK itself says of it, counts
     try:
         return Event.model_validate(parse_json(line))
     except ValidationError as exc:
@@ -49,28 +50,26 @@ def read_event(line: bytes, ref: SessionRef, number: int) -> Event:
         why = f"this version of ADK does not accept {fields or 'it'}"
     except ValueError:
         why = "it is not JSON"
+    except _RAW:
+        why = "this version of ADK does not accept it"
     raise unreadable(ref, f"event {number}: {why}") from None
-
-
-def _has_conveniences(line: bytes) -> bool:
-    """Whether there may be arguments of Event() that stand for nested fields."""
-    return (
-        b'"message":' in line
-        or b'"state":' in line
-        or b'"route":' in line
-        or b'"node_path":' in line
-    )
 
 
 def _line_validator() -> SchemaValidator | None:
     """ADK's own schema of an event, less what serves Python code alone and takes most of the time:
-    warnings of instances of a wrong class, and arguments that stand for nested fields.
+    warnings of instances of a wrong class, and arguments that stand for nested fields. A field that
+    it does not know may be such an argument, and is refused. An explicit null in a part counts as
+    set, which it does not in ADK.
 
     None where pydantic does not take it, as before 2.13. Half the time of copying an event in
     memory.
     """
     try:
         schema = _for_json(Event.__pydantic_core_schema__)
+        fields = schema
+        while fields["type"] != "model-fields":
+            fields = fields["schema"]
+        fields["extra_behavior"] = "forbid"
         return SchemaValidator(schema, _use_prebuilt=False)
     except Exception:  # it is an internal of pydantic, which may change
         return None

@@ -50,9 +50,9 @@ class Keys:
         """The keys of a user's sessions, by ids as the user's index holds them."""
         start = self.session(SessionRef(*user, ""))
         return [
-            self.session(SessionRef(*user, name.decode("utf-8", "replace")))
-            if b":" in name or b"%" in name
-            else start + name
+            start + name
+            if name.isascii() and b":" not in name and b"%" not in name
+            else self.session(SessionRef(*user, name.decode("utf-8", "replace")))
             for name in ids
         ]
 

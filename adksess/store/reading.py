@@ -1,6 +1,6 @@
 """Reading sessions: whole, from the end, or their tails alone."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import RedisCluster
@@ -142,7 +142,7 @@ async def user_summaries(
 
 async def scan(
     server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
-) -> AsyncIterator[list[SessionSummary]]:
+) -> AsyncGenerator[list[SessionSummary], None]:
     """All sessions, or those of an app or a user, in batches, in no order, each one once."""
     async for batch, answers in ahead(_scan_tails(server, keys, app_name, user_id)):
         yield _summaries(batch, answers)
@@ -150,7 +150,7 @@ async def scan(
 
 async def _scan_tails(
     server: Server, keys: Keys, app_name: str | None, user_id: str | None
-) -> AsyncIterator[tuple[dict[bytes, SessionRef], list[Any]]]:
+) -> AsyncGenerator[tuple[dict[bytes, SessionRef], list[Any]], None]:
     seen: set[bytes] = set()
     async for batch in ahead(scan_names(server, keys, app_name, user_id)):
         new = {key: ref for key, ref in batch.items() if key not in seen}
@@ -161,7 +161,7 @@ async def _scan_tails(
 
 async def scan_names(
     server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
-) -> AsyncIterator[dict[bytes, SessionRef]]:
+) -> AsyncGenerator[dict[bytes, SessionRef], None]:
     """The keys and names of sessions, in batches; one may come twice."""
     async for batch in scan_keys(server, keys.sessions_pattern(app_name, user_id)):
         yield {key: ref for key in batch if (ref := keys.parse_session(key))}
@@ -169,7 +169,7 @@ async def scan_names(
 
 async def scan_keys(
     server: Server, pattern: bytes, *, kind: str | None = None
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes], None]:
     """Keys that match a pattern, and are of a type, as SCAN gives them: a key may come twice."""
     cursors: dict[str, int] = {}
     choice = ["MATCH", pattern, "COUNT", _SCAN_COUNT, *(("TYPE", kind) if kind else ())]

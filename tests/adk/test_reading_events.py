@@ -100,6 +100,16 @@ def test_the_error_names_the_event_and_the_fields_that_adk_names(content: object
     assert all(name in str(error.value) for name in names)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"finishReason": 1}, {"actions": {"requestedAuthConfigs": {"b": {"self": 1}}}}],
+    ids=str,
+)
+def test_what_breaks_a_validator_is_unreadable_too(fields: dict[str, object]) -> None:
+    with pytest.raises(SessionUnreadable, match="event 2: this version of ADK"):
+        read_event(json_bytes({"id": "1", "author": "u"} | fields), REF, 2)
+
+
 @pytest.mark.parametrize("line", [b"null", b'"x"', b"[]", b"1", b"{", b""])
 def test_what_is_no_event_is_unreadable(line: bytes) -> None:
     with pytest.raises(SessionUnreadable, match="event 3"):
@@ -120,6 +130,13 @@ def test_what_is_no_event_is_unreadable(line: bytes) -> None:
 )
 def test_what_stands_for_a_nested_field_is_taken_as_adk_takes_it(fields: dict[str, object]) -> None:
     assert_read_as_adk_reads_it(json_bytes({"id": "1", "author": "u", "timestamp": 1.0} | fields))
+
+
+@pytest.mark.parametrize("name", ['"message" ', '"m\\u0065ssage"'])
+def test_however_its_name_is_written(name: str) -> None:
+    line = f'{{"id":"1","timestamp":1.0,{name}:"hi"}}'.encode()
+    assert read_event(line, REF, 1).content
+    assert_read_as_adk_reads_it(line)
 
 
 def test_an_event_with_everything() -> None:

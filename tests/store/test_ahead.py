@@ -1,8 +1,8 @@
 """Fetching ahead keeps the order, stops where the consumer stops, and hides no error."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 import pytest
 
@@ -17,7 +17,7 @@ class Source:
         self.asked = 0
         self.closed = False
 
-    async def __call__(self) -> AsyncIterator[int]:
+    async def __call__(self) -> AsyncGenerator[int, None]:
         try:
             for number in range(self.length):
                 self.asked = number + 1
@@ -66,7 +66,7 @@ async def test_stopping_early_leaves_nothing_running() -> None:
 
 
 async def test_a_cancelled_consumer_leaves_nothing_running() -> None:
-    async def hanging() -> AsyncIterator[int]:
+    async def hanging() -> AsyncGenerator[int, None]:
         yield 0
         await asyncio.Event().wait()
 
@@ -81,3 +81,28 @@ async def test_a_cancelled_consumer_leaves_nothing_running() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert asyncio.all_tasks() == before
+
+
+async def test_a_source_that_loses_a_cancellation_ends_all_the_same() -> None:
+    async def deaf() -> AsyncGenerator[int, None]:
+        for number in range(1_000):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+            yield number
+
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(5), aclosing(ahead(ahead(deaf()))) as items:
+        assert await anext(items) == 0
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_source_that_is_cancelled_from_inside_ends_the_consumer() -> None:
+    async def ends() -> AsyncGenerator[int, None]:
+        yield 0
+        raise asyncio.CancelledError
+
+    items = ahead(ends())
+    assert await anext(items) == 0
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await anext(items)

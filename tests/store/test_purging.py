@@ -112,6 +112,16 @@ async def test_what_no_index_names_goes_too(store: SessionStore, client: Any) ->
     assert left(client, store) == set()
 
 
+async def test_an_id_that_is_not_text_names_no_session(store: SessionStore, client: Any) -> None:
+    await fill(store, users=1, sessions=1)
+    key = store.keys.session(SessionRef("demo", "user0", "s0"))
+    foreign = key[:-2] + b"\xff"
+    client.copy(key, foreign)
+    client.zadd(store.keys.user_sessions("demo", "user0"), {b"\xff": "+inf"})
+    assert (await purged(store))[0] == 1
+    assert left(client, store) == {foreign}
+
+
 async def test_an_index_of_another_type_is_passed_over(store: SessionStore, client: Any) -> None:
     await fill(store, users=1, sessions=1)
     foreign = store.keys.user_sessions("other", "tool")

@@ -162,23 +162,18 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
         f"{counted(found.sessions, 'session')}, {human_size(found.size_bytes)}{others}",
     )
     if found.unreadable:
-        names = ", ".join(path(s.ref) for s in found.unreadable[:_NAMES_SHOWN])
-        more = ", …" if len(found.unreadable) > _NAMES_SHOWN else ""
         yield Check(
             "unreadable",
             "warn",
-            f"keys that look like sessions and are none: {names}{more} "
-            f"({len(found.unreadable):,} in all)",
+            "keys that look like sessions and are none: "
+            f"{_some([path(session.ref) for session in found.unreadable])}",
             "Look at them with redis-cli; adksess leaves them alone.",
         )
     if found.misplaced:
-        names = ", ".join(found.misplaced[:_NAMES_SHOWN])
-        more = ", …" if len(found.misplaced) > _NAMES_SHOWN else ""
         yield Check(
             "other types",
             "warn",
-            f"keys of adksess by their names, which hold something else: {names}{more} "
-            f"({len(found.misplaced):,} in all)",
+            f"keys of adksess by their names, which hold something else: {_some(found.misplaced)}",
             "Rename or delete them with redis-cli: sessions there cannot be created or changed.",
         )
     if found.without_ttl:
@@ -189,6 +184,12 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
             "adksess list --no-ttl names them",
         )
     yield _index(found, repaired=repaired)
+
+
+def _some(names: list[str]) -> str:
+    """The first of some names, and how many there are."""
+    more = ", …" if len(names) > _NAMES_SHOWN else ""
+    return f"{', '.join(names[:_NAMES_SHOWN])}{more} ({len(names):,} in all)"
 
 
 def _index(found: Audit, *, repaired: bool) -> Check:

@@ -238,3 +238,14 @@ async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: Ses
     assert found is not None
     assert [json.loads(e)["n"] for e in found.document.events] == [0, "first", "second"]
     assert found.document.state == {"a": 0, "first": 1, "second": 2}
+
+
+async def test_a_plain_document_that_ends_almost_like_ours_is_read_whole(
+    valkey_url: str, store: SessionStore
+) -> None:
+    with redis.Redis.from_url(valkey_url) as client:
+        client.set(store.keys.session(REF), '{"events":[],"state":{"a":1},"tail_bytes":5}')
+    (summary,) = await store.summaries([REF])
+    assert summary.is_plain
+    assert summary.tail
+    assert summary.tail.state == {"a": 1}

@@ -18,7 +18,7 @@ for i, key in ipairs(KEYS) do
     found[i] = {'', 0, 0}
   else
     local ending = redis.call('GETRANGE', key, -512, -1)  -- as long as most tails
-    local width = tonumber(string.match(ending, '"tail_bytes": *(%d+)}$', -25) or length)
+    local width = tonumber(string.match(ending, '^"tail_bytes": *(%d+)}$', -25) or length)
     local wanted = math.min(length, width + history)
     if wanted <= #ending then
       ending = string.sub(ending, -wanted)

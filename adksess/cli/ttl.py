@@ -1,6 +1,7 @@
 """`adksess ttl`: when sessions expire, and changing it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +24,7 @@ from adksess.cli.options import (
 
 if TYPE_CHECKING:
     from adksess.cli.select import Chosen
+    from adksess.store.records import SessionSummary
     from adksess.store.store import SessionStore
 
 
@@ -86,7 +88,7 @@ def ttl(
         if not names:
             confirm(f"let {what} in {settings.redacted} {aim}", yes=yes)
         chosen = with_store(settings, lambda store: _set(store, chosen, seconds))
-    _print(settings.prefix, chosen, output)
+    _print(chosen.sessions, output)
     if report_missing(chosen.missing):
         raise typer.Exit(ExitCode.NOT_FOUND)
 
@@ -105,30 +107,28 @@ async def _set(store: "SessionStore", chosen: "Chosen", seconds: int) -> "Chosen
     return replace(chosen, sessions=again)
 
 
-def _print(prefix: str, chosen: "Chosen", output: OutputFormat) -> None:
+def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from adksess.cli.output import safe_text, stdout, write_json
     from adksess.store.durations import format_duration
-    from adksess.store.keys import Keys
 
-    rows: list[tuple[Any, int | None]] = [
-        (session.ref, None if session.ttl_seconds is None else round(session.ttl_seconds))
-        for session in chosen.sessions
+    rows = [
+        (session, None if session.ttl_seconds is None else round(session.ttl_seconds))
+        for session in sessions
     ]
     if output is OutputFormat.JSON:
-        keys = Keys(prefix)
         write_json(
             [
                 {
-                    "key": keys.session(ref).decode(),
-                    "app_name": ref.app_name,
-                    "user_id": ref.user_id,
-                    "session_id": ref.session_id,
+                    "key": session.key,
+                    "app_name": session.ref.app_name,
+                    "user_id": session.ref.user_id,
+                    "session_id": session.ref.session_id,
                     "ttl_seconds": seconds,
                 }
-                for ref, seconds in rows
+                for session, seconds in rows
             ]
         )
         return
@@ -138,12 +138,12 @@ def _print(prefix: str, chosen: "Chosen", output: OutputFormat) -> None:
     table.add_column("SESSION", overflow="fold", min_width=min(36, stdout().width // 2))
     table.add_column("EXPIRES IN", no_wrap=True)
     table.add_column("SECONDS", justify="right", no_wrap=True)
-    for ref, seconds in rows:
+    for session, seconds in rows:
         words = Text("never", style="yellow")
         if seconds is not None:
             words = Text(format_duration(seconds))
         table.add_row(
-            Text(safe_text(ref.session_id), style="cyan"),
+            Text(safe_text(session.ref.session_id), style="cyan"),
             words,
             "-" if seconds is None else str(seconds),
         )

@@ -3,13 +3,19 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from adksess.store import scripts
 from adksess.store.client import Client, Server
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
-from adksess.store.reading import scan, scan_keys, scan_names, summaries, user_summaries
+from adksess.store.reading import (
+    scan,
+    scan_indexes,
+    scan_keys,
+    scan_names,
+    summaries,
+    user_summaries,
+)
 from adksess.store.records import SessionSummary
 from adksess.store.writing import enter_index
 
@@ -85,18 +91,12 @@ async def enter_missing(server: Server, keys: Keys) -> AsyncIterator[int]:
 
 
 async def _index_entries(server: Server, keys: Keys) -> set[SessionRef]:
-    entries: set[SessionRef] = set()
-    async for batch in scan_keys(server, keys.user_sessions_pattern(), kind="zset"):
-        users = {key: user for key in batch if (user := keys.parse_user_sessions(key))}
-
-        async def members(
-            client: Client, attempt: int, indexes: Sequence[bytes] = tuple(users)
-        ) -> list[Any]:
-            return await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in indexes])
-
-        for user, ids in zip(users.values(), await server.call(members), strict=True):
-            entries.update(SessionRef(*user, one.decode("utf-8", "replace")) for one in ids)
-    return entries
+    return {
+        SessionRef(*user, one.decode("utf-8", "replace"))
+        async for batch in scan_indexes(server, keys)
+        for _, user, ids in batch
+        for one in ids
+    }
 
 
 async def _misplaced(server: Server, keys: Keys) -> list[str]:

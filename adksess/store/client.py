@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakKeyDictionary
@@ -212,6 +213,7 @@ def new_client(settings: Settings) -> Client:
         ) from exc
 
 
+@cache  # a client is made for each event loop, and Runner.run() starts one for each call
 def _packing(kind: Any) -> Any:
     """A kind of connection that packs commands in C, as redis-py does in its blocking client alone.
 

@@ -8,13 +8,11 @@ from adksess.store import scripts
 from adksess.store.ahead import ahead
 from adksess.store.client import Client, Server
 from adksess.store.keys import Keys
-from adksess.store.reading import scan_keys, scan_names, summaries
+from adksess.store.reading import scan_indexes, scan_names, summaries
 from adksess.store.records import SessionSummary
 from adksess.store.writing import delete
 
 _BATCH = 1_000
-_INDEXES = 100
-"""Indexes that are read whole at a time: a thousand of them may name a million sessions."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +53,14 @@ async def _purge_calls(
     server: Server, keys: Keys, app_name: str | None, user_id: str | None
 ) -> AsyncGenerator[scripts.ScriptCall, None]:
     """Calls that purge what the indexes name. An index may come twice."""
-    found = scan_keys(server, keys.user_sessions_pattern(app_name), kind="zset")
-    async for batch in ahead(found):
-        users = {key: user for key in batch if (user := keys.parse_user_sessions(key))}
-        chosen = [key for key, user in users.items() if user_id in (None, user.user_id)]
-        for first in range(0, len(chosen), _INDEXES):
-            indexes = chosen[first : first + _INDEXES]
-
-            async def members(
-                client: Client, attempt: int, indexes: Sequence[bytes] = indexes
-            ) -> list[list[bytes]]:
-                return await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key in indexes])
-
-            entries = [
-                (index, document, session_id)
-                for index, ids in zip(indexes, await server.call(members), strict=True)
-                for document, session_id in zip(
-                    keys.sessions_of(users[index], ids), ids, strict=True
-                )
-            ]
-            for start in range(0, len(entries), _BATCH):
-                yield _purge_call(entries[start : start + _BATCH])
+    async for batch in scan_indexes(server, keys, app_name, user_id):
+        entries = [
+            (index, document, session_id)
+            for index, user, ids in batch
+            for document, session_id in zip(keys.sessions_of(user, ids), ids, strict=True)
+        ]
+        for start in range(0, len(entries), _BATCH):
+            yield _purge_call(entries[start : start + _BATCH])
 
 
 def _purge_call(entries: Sequence[tuple[bytes, bytes, bytes]]) -> scripts.ScriptCall:

@@ -18,13 +18,15 @@ from adksess.store.document import (
     unreadable,
 )
 from adksess.store.errors import SessionUnreadable, WrongType
-from adksess.store.keys import Keys, SessionRef
+from adksess.store.keys import Keys, SessionRef, UserRef
 from adksess.store.records import SessionSummary, StoredSession
 
 _FIRST_READ = 32_768
 _READ_GROWTH = 4
 _BATCH = 500
 _SCAN_COUNT = 1_000
+_INDEXES = 100
+"""Indexes that are read whole at a time: a thousand of them may name a million sessions."""
 
 
 async def read(
@@ -165,6 +167,25 @@ async def scan_names(
     """The keys and names of sessions, in batches; one may come twice."""
     async for batch in scan_keys(server, keys.sessions_pattern(app_name, user_id)):
         yield {key: ref for key in batch if (ref := keys.parse_session(key))}
+
+
+async def scan_indexes(
+    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+) -> AsyncGenerator[list[tuple[bytes, UserRef, list[bytes]]], None]:
+    """Users' indexes, some at a time: key, user, and the ids that it names. One may come twice."""
+    async for batch in ahead(scan_keys(server, keys.user_sessions_pattern(app_name), kind="zset")):
+        users = [(key, user) for key in batch if (user := keys.parse_user_sessions(key))]
+        chosen = [(key, user) for key, user in users if user_id in (None, user.user_id)]
+        for start in range(0, len(chosen), _INDEXES):
+            some = chosen[start : start + _INDEXES]
+
+            async def members(
+                client: Client, attempt: int, some: Sequence[tuple[bytes, UserRef]] = some
+            ) -> list[list[bytes]]:
+                return await scripts.run_all(client, [("ZRANGE", key, 0, -1) for key, _ in some])
+
+            answers = await server.call(members)
+            yield [(*index, ids) for index, ids in zip(some, answers, strict=True)]
 
 
 async def scan_keys(

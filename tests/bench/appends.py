@@ -110,11 +110,14 @@ async def append_against_peers(lab: Lab) -> Pair:
 
 @row("append-5000", "append at 5,000 events", against="at 100 events", target=within(1.2))
 async def append_at_5000(lab: Lab) -> Pair:
-    service = open_service(OWN, lab)
-    short, long = await session_of(service, 100), await session_of(service, 5_000)
-    return Pair(
-        *await race(Appending(service, short), Appending(service, long), rounds=lab.pick(25, 9))
-    )
+    return await long_against_short(lab, open_service(OWN, lab))
+
+
+async def long_against_short(lab: Lab, service: BaseSessionService) -> Pair:
+    """Seconds for an append at 100 events, and at 5,000."""
+    sessions = [await session_of(service, length) for length in (100, 5_000)]
+    appends = [Appending(service, session) for session in sessions]
+    return Pair(*await race(*appends, rounds=lab.pick(25, 9)))
 
 
 @row("append-rpush", "append", against="RPUSH of the same bytes", target=within(2.5))

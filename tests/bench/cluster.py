@@ -5,7 +5,7 @@ import asyncio
 from redis.asyncio import RedisCluster
 
 from adksess import RedisSessionService
-from tests.bench.appends import CONCURRENT, Appending, throughput
+from tests.bench.appends import CONCURRENT, Appending, long_against_short, throughput
 from tests.bench.filling import PER_USER
 from tests.bench.lab import Lab
 from tests.bench.reads import listing
@@ -41,10 +41,7 @@ async def cluster_against_rpush(lab: Lab) -> Pair:
 )
 async def cluster_append_at_5000(lab: Lab) -> Pair:
     service = RedisSessionService(f"redis+cluster://{lab.start_cluster()}")
-    short, long = await session_of(service, 100), await session_of(service, 5_000)
-    return Pair(
-        *await race(Appending(service, short), Appending(service, long), rounds=lab.pick(25, 9))
-    )
+    return await long_against_short(lab, service)
 
 
 @row(

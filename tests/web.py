@@ -17,9 +17,9 @@ START_SECONDS = 40
 
 _AT_PORT = """
 import sys
-import adksess.cli.options, adksess.cli.serving
+import adksess.cli.options, adksess.cli.commands.serve.server
 adksess.cli.options.DEFAULT_URL = "redis://localhost:{port}/0"
-adksess.cli.serving.DEFAULT_PORT = {port}
+adksess.cli.commands.serve.server.DEFAULT_PORT = {port}
 from adksess.cli.app import main
 sys.argv[0] = "adksess"
 main()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.adk.cli.service_registry import get_service_registry, load_services_module
 
-from adksess.store.connection import SCHEMES
+from adksess.store.settings import SCHEMES
 
 if TYPE_CHECKING:
     from google.adk.sessions import BaseSessionService

@@ -23,8 +23,7 @@ from google.adk.sessions.base_session_service import (
 from google.adk.sessions.session import Session
 from google.adk.sessions.state import State
 
-from adksess.adk.events import read_event, without_temp_state, write_event
-from adksess.store.connection import DEFAULT_URL, Settings
+from adksess.adk.event_json import read_event, without_temp_state, write_event
 from adksess.store.errors import (
     ServerUnavailable,
     SessionExists,
@@ -32,7 +31,8 @@ from adksess.store.errors import (
     SessionNotFound,
 )
 from adksess.store.keys import SessionRef
-from adksess.store.records import StoredSession
+from adksess.store.models import StoredSession
+from adksess.store.settings import DEFAULT_URL, Settings
 from adksess.store.store import SessionStore
 
 _UNCONFIRMED_KEPT = 1_000

@@ -43,7 +43,7 @@ _COMMANDS = {
     ),
     "init": _Command(
         _RUN,
-        "init:init",
+        "_init_options:init",
         "Write the services.py with which plain `adk web` and deployed agents find redis://.",
         (
             "adksess init agents",
@@ -72,18 +72,18 @@ _COMMANDS = {
     ),
     "list": _Command(
         _SEE,
-        "list_:list_sessions",
+        "_list_options:list_sessions",
         "List the sessions, newest first.",
         (
             "adksess list --app demo --since 2h",
             "adksess list --column state.topic --watch",
             "adksess list -o json -n 0 | jq '.[].session_id'",
         ),
-        kind="list_:Watchable",
+        kind="_list_options:Watchable",
     ),
     "show": _Command(
         _SEE,
-        "show:show",
+        "_show_options:show",
         "Show a session: what it is, its state, and the last of its events.",
         (
             "adksess show 8e42",
@@ -158,7 +158,7 @@ _COMMANDS = {
     ),
     "migrate": _Command(
         _MOVE,
-        "migrate:migrate",
+        "_migrate_options:migrate",
         "Take over sessions that ADK's other session services stored, or move out again.",
         (
             "adksess migrate --detect",
@@ -204,7 +204,7 @@ class _Commands(TyperGroup):
 def _named(place: str) -> Any:
     """What `module:name` in this package stands for."""
     module, _, name = place.partition(":")
-    return getattr(import_module(f"adksess.cli.{module}"), name)
+    return getattr(import_module(f"adksess.cli.commands.{module}"), name)
 
 
 app = typer.Typer(

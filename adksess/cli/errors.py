@@ -62,7 +62,7 @@ def exit_code_of(exc: BaseException) -> ExitCode:
 def fail(exc: BaseException) -> ExitCode:
     """Print `error: sentence` on stderr and return the exit code. Silent for Ctrl-C."""
     if not isinstance(exc, KeyboardInterrupt):
-        from adksess.cli.output import stderr, talk
+        from adksess.cli.render.console import stderr, talk
 
         stderr().print(talk("error", _PASSWORD.sub(r"\1***@", _sentence(exc))))
     return exit_code_of(exc)

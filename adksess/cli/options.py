@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from adksess.cli.complete import complete_app, complete_id, complete_user
-from adksess.store.connection import DEFAULT_URL, Settings
+from adksess.cli.completion import complete_app, complete_id, complete_user
 from adksess.store.durations import parse_duration
 from adksess.store.errors import InvalidURL
+from adksess.store.settings import DEFAULT_URL, Settings
 
 
 class OutputFormat(StrEnum):

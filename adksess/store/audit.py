@@ -8,7 +8,8 @@ from adksess.store import scripts
 from adksess.store.client import Client, Server
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
-from adksess.store.reading import (
+from adksess.store.models import SessionSummary
+from adksess.store.read import (
     scan,
     scan_indexes,
     scan_keys,
@@ -16,8 +17,7 @@ from adksess.store.reading import (
     summaries,
     user_summaries,
 )
-from adksess.store.records import SessionSummary
-from adksess.store.writing import enter_index
+from adksess.store.write import enter_index
 
 
 @dataclass

@@ -20,8 +20,8 @@ from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
 
-from adksess.store.connection import Settings
 from adksess.store.errors import AdksessError, InvalidURL, ServerUnavailable, WrongType
+from adksess.store.settings import Settings
 
 Client: TypeAlias = "Redis | RedisCluster"
 T = TypeVar("T")

@@ -10,7 +10,7 @@
 
 Compact JSON holds no raw newline, so a newline always separates. From `\\n],"state":{` on stands
 the tail: all that changes. Its last number is its own length in bytes, in a fixed width, so a
-reader finds it without reading the history. append.lua writes the same layout.
+reader finds it without reading the history. append_event.lua writes the same layout.
 """
 
 import json

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from adksess.store import scripts
 from adksess.store.client import Client, Server
-from adksess.store.connection import Settings
-from adksess.store.reading import key_count, scan_keys
+from adksess.store.read import key_count, scan_keys
+from adksess.store.settings import Settings
 
 _BATCH = 200
 

@@ -7,7 +7,7 @@ from redis.asyncio import RedisCluster
 from redis.exceptions import NoPermissionError, ResponseError
 
 from adksess.store.client import Client, Server
-from adksess.store.records import ServerInfo
+from adksess.store.models import ServerInfo
 
 _PINGS = 3
 

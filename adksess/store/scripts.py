@@ -40,15 +40,15 @@ class Script:
             return await _execute(client, "EVAL", self.text, len(keys), *keys, *args)
 
 
-CREATE = Script.load("index", "create")
-APPEND = Script.load("index", "append")
-EXPIRE = Script.load("index", "expire")
-ENTER = Script.load("index", "enter")
-LEAVE = Script.load("leave")
-PRUNE = Script.load("prune")
-REPLACE = Script.load("replace")
-PURGE = Script.load("purge")
-TAILS = Script.load("tails")
+CREATE = Script.load("_index_session", "create_session")
+APPEND = Script.load("_index_session", "append_event")
+EXPIRE = Script.load("_index_session", "set_expiry")
+ENTER = Script.load("_index_session", "index_add")
+LEAVE = Script.load("index_remove")
+PRUNE = Script.load("index_prune")
+REPLACE = Script.load("replace_document")
+PURGE = Script.load("purge_sessions")
+TAILS = Script.load("read_tails")
 
 
 @dataclass(frozen=True)

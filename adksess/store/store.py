@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from adksess.store import lookup, reading, writing
+from adksess.store import read, resolve, write
 from adksess.store.client import Client, Server
-from adksess.store.connection import DEFAULT_URL, Settings
 from adksess.store.document import Document, iso_time
 from adksess.store.keys import Keys, SessionRef, UserRef
-from adksess.store.records import Appended, ServerInfo, SessionSummary, StoredSession
+from adksess.store.models import Appended, ServerInfo, SessionSummary, StoredSession
+from adksess.store.settings import DEFAULT_URL, Settings
 
 # The rooms that few commands enter are opened when they do: each takes milliseconds to import.
 if TYPE_CHECKING:
     from adksess.store.audit import Audit
-    from adksess.store.purging import Purged
-    from adksess.store.restoring import Put, StoredState, StoredValue
+    from adksess.store.delete import Purged
+    from adksess.store.documents import Put, StoredState, StoredValue
 
 
 class SessionStore:
@@ -79,7 +79,7 @@ class SessionStore:
             last_update_time=moment,
             ttl=ttl or None,
         )
-        await writing.create(
+        await write.create(
             self._server,
             self.keys,
             document,
@@ -108,7 +108,7 @@ class SessionStore:
         one is a re-delivery: nothing is written. Raises SessionNotFound, SessionUnreadable,
         and SessionMovedOn when `expected_count` is given and there are more or fewer events.
         """
-        return await writing.append(
+        return await write.append(
             self._server,
             self.keys,
             ref,
@@ -126,21 +126,21 @@ class SessionStore:
         self, ref: SessionRef, *, last: int | None = None, since: float | None = None
     ) -> StoredSession | None:
         """A session with its events, or None. `last` and `since` read the end of it only."""
-        return await reading.read(self._server, self.keys, ref, last=last, since=since)
+        return await read.read(self._server, self.keys, ref, last=last, since=since)
 
     async def summaries(self, refs: Sequence[SessionRef]) -> list[SessionSummary]:
         """What the named sessions are, without their events; those that exist."""
-        return await reading.summaries(self._server, self.keys, refs)
+        return await read.summaries(self._server, self.keys, refs)
 
     async def user_summaries(self, app_name: str, user_id: str) -> list[SessionSummary]:
         """One user's sessions, from the index: costs what the user has, not what Redis holds."""
-        return await reading.user_summaries(self._server, self.keys, app_name, user_id)
+        return await read.user_summaries(self._server, self.keys, app_name, user_id)
 
     def scan(
         self, app_name: str | None = None, user_id: str | None = None
     ) -> AsyncIterator[list[SessionSummary]]:
         """All sessions, of every tool that writes this layout, in batches, in no order."""
-        return reading.scan(self._server, self.keys, app_name, user_id)
+        return read.scan(self._server, self.keys, app_name, user_id)
 
     async def shared_state(
         self, app_name: str, user_id: str
@@ -151,14 +151,14 @@ class SessionStore:
 
     async def scan_refs(self) -> AsyncIterator[list[SessionRef]]:
         """The names of all sessions, in batches; one may come twice."""
-        async for batch in reading.scan_names(self._server, self.keys):
+        async for batch in read.scan_names(self._server, self.keys):
             yield list(batch.values())
 
     def purge(
         self, app_name: str | None = None, user_id: str | None = None
     ) -> AsyncIterator["Purged"]:
         """Delete every session, or those of an app or a user, without reading them first."""
-        from adksess.store.purging import purge
+        from adksess.store.delete import purge
 
         return purge(self._server, self.keys, app_name, user_id)
 
@@ -166,11 +166,11 @@ class SessionStore:
         self, app_name: str, user_ids: Iterable[str]
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """An app's state, and that of several of its users by user id."""
-        return await reading.states(self._server, self.keys, app_name, list(user_ids))
+        return await read.states(self._server, self.keys, app_name, list(user_ids))
 
     async def set_expiry(self, ref: SessionRef, ttl: int) -> bool:
         """Let a session expire in `ttl` seconds, 0 for never. False when it does not exist."""
-        return await writing.set_expiry(self._server, self.keys, ref, ttl)
+        return await write.set_expiry(self._server, self.keys, ref, ttl)
 
     async def audit(self) -> "Audit":
         """Look at every session and index: what is stored, and whether they agree."""
@@ -192,11 +192,11 @@ class SessionStore:
 
     async def enter_index(self, summary: SessionSummary) -> None:
         """Enter a session that another tool wrote in its user's index."""
-        await writing.enter_index(self._server, self.keys, summary.ref, summary.ttl_seconds)
+        await write.enter_index(self._server, self.keys, summary.ref, summary.ttl_seconds)
 
     async def delete(self, refs: Sequence[SessionRef]) -> int:
         """Delete sessions, and nothing else. Returns how many of them there were."""
-        return await writing.delete(self._server, self.keys, refs)
+        return await write.delete(self._server, self.keys, refs)
 
     async def delete_state(self, app_name: str | None = None, user_id: str | None = None) -> int:
         """Delete `app:` and `user:` state of all, of an app, or of a user: one hash each.
@@ -205,7 +205,7 @@ class SessionStore:
         """
         return sum(
             [
-                await writing.delete_state(self._server, batch)
+                await write.delete_state(self._server, batch)
                 async for batch in self._state_keys(app_name, user_id)
             ]
         )
@@ -213,7 +213,7 @@ class SessionStore:
     async def _state_keys(
         self, app_name: str | None, user_id: str | None
     ) -> AsyncIterator[list[bytes]]:
-        async for batch in reading.scan_keys(self._server, self.keys.user_state_pattern(app_name)):
+        async for batch in read.scan_keys(self._server, self.keys.user_state_pattern(app_name)):
             users = ((key, self.keys.parse_user_state(key)) for key in batch)
             yield [
                 key
@@ -221,7 +221,7 @@ class SessionStore:
                 if user and app_name in (None, user.app_name) and user_id in (None, user.user_id)
             ]
         if user_id is None:
-            async for batch in reading.scan_keys(self._server, self.keys.app_state_pattern()):
+            async for batch in read.scan_keys(self._server, self.keys.app_state_pattern()):
                 apps = ((key, self.keys.parse_app_state(key)) for key in batch)
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]
 
@@ -229,57 +229,57 @@ class SessionStore:
         """For each name (id, app/user/id, key; prefix of 4 characters or more unless `exact`) what
         it may mean.
         """
-        return await lookup.find(self._server, self.keys, names, exact=exact)
+        return await resolve.find(self._server, self.keys, names, exact=exact)
 
     async def expired(self, session_id: str) -> list[tuple[UserRef, float]]:
         """Users who had a session of this id that has expired, with the time, as far as known."""
-        return await lookup.expired(self._server, self.keys, session_id)
+        return await resolve.expired(self._server, self.keys, session_id)
 
     async def value(self, ref: SessionRef) -> bytes | None:
         """The stored document as it is, or None."""
-        return await reading.value(self._server, self.keys, ref)
+        return await read.value(self._server, self.keys, ref)
 
     async def values(self, refs: Sequence[SessionRef]) -> list["StoredValue"]:
         """The stored documents as they are, with their expiry; those that exist."""
-        from adksess.store import restoring
+        from adksess.store import documents
 
-        return await restoring.values(self._server, self.keys, refs)
+        return await documents.values(self._server, self.keys, refs)
 
     async def put(self, items: Sequence["StoredValue"], *, replace: bool = False) -> list["Put"]:
         """Put whole documents back, where another stands only to `replace` it."""
-        from adksess.store import restoring
+        from adksess.store import documents
 
-        return await restoring.put(self._server, self.keys, items, replace=replace)
+        return await documents.put(self._server, self.keys, items, replace=replace)
 
     async def exchange(self, before: "StoredValue", after: Document) -> bool:
         """Put a document where another stands, if that has not changed since it was read."""
-        from adksess.store import restoring
+        from adksess.store import documents
 
-        return await restoring.exchange(self._server, self.keys, before, after)
+        return await documents.exchange(self._server, self.keys, before, after)
 
     def all_states(
         self, app_name: str | None = None, user_id: str | None = None
     ) -> AsyncIterator[list["StoredState"]]:
         """The `app:` and `user:` state of all, of an app and its users, or of a user alone."""
-        from adksess.store import restoring
+        from adksess.store import documents
 
-        return restoring.states(self._server, self.keys, app_name, user_id)
+        return documents.states(self._server, self.keys, app_name, user_id)
 
     async def state_of(self, names: Sequence[tuple[str, str | None]]) -> list["StoredState"]:
         """The states of apps (user None) and users that have any."""
-        from adksess.store import restoring
+        from adksess.store import documents
 
-        return await restoring.state_of(self._server, self.keys, names)
+        return await documents.state_of(self._server, self.keys, names)
 
     async def put_state(self, item: "StoredState", *, replace: bool = False) -> dict[str, "Put"]:
         """Write the fields of a state, those that have another value only to `replace` them."""
-        from adksess.store import restoring
+        from adksess.store import documents
 
-        return await restoring.put_state(self._server, self.keys, item, replace=replace)
+        return await documents.put_state(self._server, self.keys, item, replace=replace)
 
     async def key_count(self) -> int:
         """Keys in the database, foreign ones included: an upper bound for a progress bar."""
-        return await reading.key_count(self._server)
+        return await read.key_count(self._server)
 
     async def aclose(self) -> None:
         """Close the running event loop's connections. A later call opens new ones."""

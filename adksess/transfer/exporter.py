@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from adksess.store.records import SessionSummary
-from adksess.store.restoring import StoredState
+from adksess.store.documents import StoredState
+from adksess.store.models import SessionSummary
 from adksess.store.store import SessionStore
-from adksess.transfer.records import SessionRecord, state_line
+from adksess.transfer.ndjson import SessionRecord, state_line
 
 _BATCH = 500
 _BATCH_BYTES = 4_000_000

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adksess.store.document import json_bytes
+from adksess.store.documents import Put, StoredState, StoredValue, compared
 from adksess.store.errors import InvalidName, SessionUnreadable, WrongType
 from adksess.store.keys import SessionRef
-from adksess.store.restoring import Put, StoredState, StoredValue, compared
 from adksess.store.store import SessionStore
-from adksess.transfer.plan import OnConflict, Plan
-from adksess.transfer.records import BadRecord, SessionRecord, read_line, renamed
+from adksess.transfer.import_options import OnConflict, Plan
+from adksess.transfer.ndjson import BadRecord, SessionRecord, read_line, renamed
 
 _BATCH = 200
 _BATCH_BYTES = 4_000_000

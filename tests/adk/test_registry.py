@@ -11,7 +11,7 @@ from google.adk.cli.service_registry import get_service_registry
 
 from adksess import RedisSessionService, register_services
 from adksess.adk.registry import inspect_services, look_up
-from adksess.store.connection import SCHEMES
+from adksess.store.settings import SCHEMES
 
 URI = "redis://localhost:6379/0?ttl=7d"
 OURS = "adksess.adk.service.RedisSessionService"

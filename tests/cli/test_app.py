@@ -10,7 +10,8 @@ import typer
 
 import adksess
 from adksess import __main__
-from adksess.cli import app, errors, serving
+from adksess.cli import app, errors
+from adksess.cli.commands.serve import server as serving
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
@@ -44,7 +45,7 @@ def test_help_imports_neither_adk_nor_redis(args: list[str], unwanted: tuple[str
 def test_the_list_of_commands_imports_none_of_them_and_says_what_each_says(
     cli: Callable[..., Any],
 ) -> None:
-    assert "adksess.cli.list_" not in imported_by("--help")
+    assert "adksess.cli.commands._list_options" not in imported_by("--help")
     group = typer.main.get_command(app.app)
     context = typer.Context(group)
     listed = " ".join(cli("--help").out.replace("│", "").split())

@@ -11,7 +11,7 @@ from google.adk.sessions.base_session_service import BaseSessionService
 from google.adk.sessions.in_memory_session_service import InMemorySessionService
 
 from adksess import RedisSessionService, SessionStore
-from adksess.store.connection import Settings
+from adksess.store.settings import Settings
 from tests.cluster import Cluster, running_cluster
 
 BACKENDS = ("memory", "fakeredis", "valkey", "redis", "cluster")

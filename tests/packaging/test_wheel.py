@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
     assert names == sources("adksess")
     assert names >= {
         "adksess/py.typed",
-        "adksess/store/lua/append.lua",
+        "adksess/store/lua/append_event.lua",
         "adksess/demo/agents/remember/agent.py",
     }
     assert metadata["Requires-Python"] == ">=3.11"

@@ -8,8 +8,8 @@ import pytest
 from redis import exceptions
 
 from adksess.store.client import Client, Server
-from adksess.store.connection import Settings
 from adksess.store.errors import AdksessError, ServerUnavailable, WrongType
+from adksess.store.settings import Settings
 
 
 class NoClient:

@@ -11,7 +11,7 @@ from google.adk.sessions.session import Session
 
 from adksess import RedisSessionService, SessionStore
 from adksess.store.client import Client, new_client
-from adksess.store.connection import Settings
+from adksess.store.settings import Settings
 from tests.events import event, texts
 
 APP, USER = "demo", "ada"

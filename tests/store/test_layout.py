@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adksess.store.client import Client, new_client
-from adksess.store.connection import Settings
 from adksess.store.document import decode, encode, find_tail, json_bytes
 from adksess.store.keys import Keys, SessionRef
+from adksess.store.settings import Settings
 from adksess.store.store import SessionStore
 from tests.contract.strategies import keys as state_keys
 from tests.contract.strategies import times, values

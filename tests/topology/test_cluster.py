@@ -12,8 +12,8 @@ from google.adk.sessions.session import Session
 
 from adksess import RedisSessionService, SessionRef, SessionStore
 from adksess.store.client import Client, new_client
-from adksess.store.connection import Settings
 from adksess.store.errors import ServerUnavailable
+from adksess.store.settings import Settings
 from tests.cluster import Cluster, running_cluster
 from tests.events import event, texts
 from tests.servers import wait_until

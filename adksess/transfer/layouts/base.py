@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adksess.store.document import parse_json
+from adksess.store.documents import StoredState
 from adksess.store.foreign import ForeignRedis
 from adksess.store.keys import escape_glob
-from adksess.store.restoring import StoredState
-from adksess.transfer.found import Found, Unusable
+from adksess.transfer.source_session import Found, Unusable
 
 Items = list["Found | Unusable"]
 

@@ -1,0 +1,163 @@
+"""The work of `adksess export` and `adksess import`: files, progress, and what to say."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from adksess.cli.commands.deletion import report_missing
+from adksess.cli.errors import ExitCode
+from adksess.cli.render.console import human_size, json_for_screens, stderr, stdout, talk
+from adksess.cli.render.progress import Meter
+from adksess.cli.render.text import counted
+from adksess.cli.runner import with_store
+from adksess.cli.selection import Chosen, Filters, by_name, path
+from adksess.store.errors import AdksessError
+from adksess.store.models import SessionSummary
+from adksess.store.settings import Settings
+from adksess.store.store import SessionStore
+from adksess.transfer import files
+from adksess.transfer.exporter import Exported, Write, export_sessions, export_states, states_of
+from adksess.transfer.import_options import OnConflict, Plan
+from adksess.transfer.importer import Imported, import_lines
+
+
+class ImportConflict(AdksessError):
+    """`--on-conflict fail`, and something is there already."""
+
+
+def export_to(
+    out: Path | None, settings: Settings, filters: Filters, names: Sequence[str] | None
+) -> None:
+    """Write the sessions that are named or filtered, and say on stderr how many."""
+    done = Exported()
+    with files.writing(out) as file:
+        write = _to_screen if out is None and sys.stdout.isatty() else file.write
+        chosen = with_store(settings, lambda store: _export(store, filters, names, write, done))
+    size = f" ({human_size(out.stat().st_size)})" if out and out.is_file() else ""
+    where = f" to {out}{size}" if out else ""
+    stderr().print(
+        f"Exported {counted(done.sessions, 'session')} and the state of "
+        f"{counted(done.states, 'app or user', 'apps and users')}{where}.",
+        markup=False,
+    )
+    for session in done.left_out:
+        stderr().print(talk("warning", f"{path(session.ref)} is left out: {session.problem}."))
+    if more := done.unreadable - len(done.left_out):
+        stderr().print(talk("warning", f"{more:,} more that cannot be read are left out."))
+    if report_missing(chosen.missing):
+        raise typer.Exit(ExitCode.NOT_FOUND)
+    if done.unreadable:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def _export(
+    store: SessionStore,
+    filters: Filters,
+    names: Sequence[str] | None,
+    write: Write,
+    done: Exported,
+) -> Chosen:
+    chosen = await by_name(store, names) if names else Chosen([])
+    total = len(chosen.sessions) if names is not None else await store.key_count()
+    with Meter("Exporting sessions", total) as meter:
+
+        async def batches() -> AsyncIterator[Sequence[SessionSummary]]:
+            if names is not None:
+                yield chosen.sessions
+                meter.advance(len(chosen.sessions))
+                return
+            async for batch in store.scan(filters.app, filters.user):
+                yield [summary for summary in batch if filters.match(summary)]
+                meter.advance(len(batch))
+
+        by_owner = names is not None or filters.on_time
+        owners = await export_sessions(store, batches(), write, done, note_owners=by_owner)
+        states = (
+            states_of(store, owners) if by_owner else store.all_states(filters.app, filters.user)
+        )
+        await export_states(states, write, done)
+        if filters.user is not None and filters.app is not None and not by_owner:
+            await export_states(states_of(store, {(filters.app, None)}), write, done)
+    return chosen
+
+
+def import_from(name: str, settings: Settings, plan: Plan) -> bool:
+    """Import a file, or stdin for `-`, and report. False when a line was refused."""
+    fails = plan.on_conflict is OnConflict.FAIL
+    with files.reading(name, twice=fails) as file:
+        if fails:
+            trial = Plan(OnConflict.SKIP, plan.ttl, plan.rename_apps, dry_run=True)
+            found = _import(settings, file, trial, "Comparing lines")
+            if found.skipped or found.state_keys_skipped:
+                raise ImportConflict(_conflicts(found))
+            file.seek(0)
+        done = _import(settings, file, plan, "Importing lines")
+    _report(done, plan)
+    return not done.refused
+
+
+def _import(settings: Settings, file: BinaryIO, plan: Plan, text: str) -> Imported:
+    async def work(store: SessionStore) -> Imported:
+        with Meter(text) as meter:
+            return await import_lines(store, files.lines(file), plan, meter.advance)
+
+    return with_store(settings, work)
+
+
+def _report(done: Imported, plan: Plan) -> None:
+    console = stderr()
+    for trouble in done.troubles:
+        console.print(talk("error", f"line {trouble.line:,} is refused: {trouble.why}."))
+    if more := done.refused - len(done.troubles):
+        console.print(talk("error", f"{more:,} more lines are refused."))
+    verb = "Would import" if plan.dry_run else "Imported"
+    parts = [f"{verb} {counted(done.sessions + done.replaced, 'session')}"]
+    if done.replaced:
+        parts[0] += f" ({done.replaced:,} in place of others)"
+    parts.append(counted(done.state_keys, "state value"))
+    if done.unchanged:
+        parts.append(f"{done.unchanged:,} already there")
+    if done.skipped:
+        parts.append(f"{done.skipped:,} skipped")
+    if done.expired:
+        parts.append(f"{done.expired:,} expired meanwhile")
+    if done.refused:
+        parts.append(f"{done.refused:,} refused")
+    stdout().print(", ".join(parts) + ".", markup=False)
+    if done.skipped or done.state_keys_skipped:
+        what = " and ".join(
+            words
+            for words, number in (
+                (counted(done.skipped, "session"), done.skipped),
+                (counted(done.state_keys_skipped, "state value"), done.state_keys_skipped),
+            )
+            if number
+        )
+        console.print(
+            talk(
+                "note",
+                f"{what} are there with other content and stay; "
+                "--on-conflict replace takes those of the file.",
+            )
+        )
+    if done.expired:
+        console.print(talk("note", "--ttl 7d brings expired sessions back for a week."))
+
+
+def _conflicts(found: Imported) -> str:
+    named = [f"{name} (line {line:,})" for line, name in found.conflicts[:3]]
+    what = counted(found.skipped, "session")
+    if found.state_keys_skipped:
+        what += f" and {counted(found.state_keys_skipped, 'state value')}"
+    examples = f", such as {', '.join(named)}" if named else ""
+    return (
+        f"Nothing was written: {what} of the file are there already with other content{examples}. "
+        "Use --on-conflict skip or --on-conflict replace."
+    )
+
+
+def _to_screen(line: bytes) -> None:
+    sys.stdout.write(json_for_screens(line.decode()))

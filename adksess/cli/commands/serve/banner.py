@@ -1,0 +1,111 @@
+"""What `adksess serve` says before ADK takes over: where sessions go, and what to try next."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from adksess import __version__
+from adksess.cli.render.console import safe_text, stderr, talk
+from adksess.store.durations import format_duration
+from adksess.store.settings import Settings
+
+_ADDRESSES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What there is to say. `data_dir` is the embedded server's folder, None for any other."""
+
+    settings: Settings
+    server: str
+    data_dir: Path | None
+    adopted: bool
+    agents: tuple[str, ...]
+    host: str
+    port: int
+    url_prefix: str
+    api: bool
+    is_default_server: bool
+    cautions: Sequence[str] = ()
+
+
+def print_banner(banner: Banner) -> None:
+    """Print the banner on stderr."""
+    console = stderr()
+    heading = Text.assemble(
+        ("adksess", "bold cyan"),
+        f" {__version__} ",
+        (f"with ADK {version('google-adk')}, sessions in {banner.server}", "dim"),
+    )
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for label, url in zip(
+        ("API" if banner.api else "Open", *[""] * _ADDRESSES_SHOWN), addresses(banner), strict=False
+    ):
+        rows.add_row(label, Text(url, style="bold cyan"))
+    rows.add_row("Agents", Text(safe_text(", ".join(banner.agents))))
+    rows.add_row("Sessions", Text(banner.settings.redacted))
+    if banner.data_dir:
+        rows.add_row("", Text(_embedded(banner.data_dir, adopted=banner.adopted)))
+    if banner.settings.prefix:
+        rows.add_row("Prefix", Text(safe_text(banner.settings.prefix)))
+    rows.add_row("Kept for", Text(_lifetime(banner.settings.ttl)))
+    rows.add_row("Next", Text(next_command(banner), style="bold"))
+    rows.add_row("", Text("in another terminal; Ctrl-C here stops the server"))
+    console.print(Padding(Group(heading, "", rows), (1, 0, 1, 2), expand=False))
+    for caution in banner.cautions:
+        console.print(talk("warning", f"{caution}\n"))
+
+
+def addresses(banner: Banner) -> list[str]:
+    """The URLs to open: each agent's chat, the list of many agents, or the API's own page."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(banner.host, banner.host)  # noqa: S104
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    url = f"http://{host}:{banner.port}{banner.url_prefix.rstrip('/')}"
+    if banner.api:
+        return [f"{url}/docs"]
+    if len(banner.agents) > _ADDRESSES_SHOWN:
+        return [f"{url}/dev-ui/"]
+    return [f"{url}/dev-ui/?app={quote(agent)}" for agent in banner.agents]
+
+
+def next_command(banner: Banner) -> str:
+    """The command that lists these sessions, without a password."""
+    words = [*_program(), "list"]
+    if not banner.is_default_server:
+        words += ["-r", banner.settings.redacted]
+    if banner.settings.prefix:
+        words += ["--prefix", safe_text(banner.settings.prefix)]
+    return shlex.join(words)
+
+
+def _program() -> list[str]:
+    """How to call adksess in another terminal: after `make serve` it is not on the PATH."""
+    if shutil.which("adksess"):
+        return ["adksess"]
+    script = Path(sys.argv[0])
+    if script.name != "adksess":
+        return ["python", "-m", "adksess"]
+    return [os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)]
+
+
+def _embedded(data_dir: Path, *, adopted: bool) -> str:
+    folder = f"{data_dir.name}/" if data_dir.parent == Path.cwd() else safe_text(str(data_dir))
+    return f"embedded{' (taken over)' if adopted else ''}, data in {folder}"
+
+
+def _lifetime(ttl: int) -> str:
+    return f"{format_duration(ttl)} after the last event" if ttl else "ever, without an expiry"

@@ -1,0 +1,126 @@
+"""`adksess stats`: what is stored, app by app and day by day."""
+
+from typing import TYPE_CHECKING, Any
+
+from adksess.cli.options import (
+    AppOption,
+    IdleOption,
+    NoTtlOption,
+    OutputFormat,
+    OutputOption,
+    PrefixOption,
+    RedisUrlOption,
+    SinceOption,
+    UserOption,
+    settings_from,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adksess.store.models import SessionSummary
+
+_DAYS = 14
+_BAR_WIDTH = 40
+
+
+def stats(
+    redis_url: RedisUrlOption = None,
+    prefix: PrefixOption = None,
+    app: AppOption = None,
+    user: UserOption = None,
+    since: SinceOption = None,
+    idle: IdleOption = None,
+    no_ttl: NoTtlOption = False,
+    output: OutputOption = OutputFormat.TABLE,
+) -> None:
+    """Sum up the sessions: for each app how many, how large, how old; and activity by day."""
+    from adksess.cli.render.console import stderr, write_json
+    from adksess.cli.runner import with_store
+    from adksess.cli.selection import Filters, by_filter
+
+    settings = settings_from(redis_url, prefix=prefix)
+    filters = Filters.parse(app, user, since, idle, no_ttl)
+    chosen = with_store(settings, lambda store: by_filter(store, filters))
+    apps = [_sum_up(name, group) for name, group in _by_app(chosen.sessions).items()]
+    days = _by_day(chosen.sessions)
+    if output is OutputFormat.JSON:
+        write_json({"apps": apps, "days": days, "unreadable": len(chosen.unreadable)})
+    elif apps:
+        _print(apps, days)
+    elif filters.given:
+        stderr().print("No session fits these filters.", style="dim")
+    else:
+        stderr().print("No sessions to sum up: start one with adksess serve --demo", style="dim")
+    if chosen.unreadable and output is not OutputFormat.JSON:
+        count = len(chosen.unreadable)
+        stderr().print(f"{count:,} more cannot be read: adksess doctor names them.", style="dim")
+
+
+def _by_app(sessions: "Sequence[SessionSummary]") -> "dict[str, list[SessionSummary]]":
+    groups: dict[str, list[SessionSummary]] = {}
+    for session in sessions:
+        groups.setdefault(session.ref.app_name, []).append(session)
+    return dict(sorted(groups.items()))
+
+
+def _sum_up(app_name: str, sessions: "Sequence[SessionSummary]") -> dict[str, Any]:
+    """One app's figures, as the JSON has them."""
+    tails = [session.tail for session in sessions if session.tail]
+    return {
+        "app_name": app_name,
+        "sessions": len(sessions),
+        "users": len({session.ref.user_id for session in sessions}),
+        "events": sum(tail.event_count for tail in tails),
+        "size_bytes": sum(session.size_bytes for session in sessions),
+        "oldest": min(tail.created_at for tail in tails),
+        "newest": max(tail.updated_at for tail in tails),
+        "without_ttl": sum(session.ttl_seconds is None for session in sessions),
+    }
+
+
+def _by_day(sessions: "Sequence[SessionSummary]") -> list[dict[str, Any]]:
+    """Sessions by the day (UTC) of their last update, the last days that had any."""
+    from collections import Counter
+
+    counts = Counter(session.tail.updated_at[:10] for session in sessions if session.tail)
+    return [{"day": day, "sessions": count} for day, count in sorted(counts.items())[-_DAYS:]]
+
+
+def _print(apps: list[dict[str, Any]], days: list[dict[str, Any]]) -> None:
+    from datetime import datetime
+
+    from rich.bar import Bar
+    from rich.table import Table
+    from rich.text import Text
+
+    from adksess.cli.render.console import human_size, relative_time, safe_text, stdout
+
+    def ago(iso: str) -> str:
+        return relative_time(datetime.fromisoformat(iso).timestamp())
+
+    console = stdout()
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if console.width > 80 else 1, 0, 0))
+    table.add_column("APP", overflow="fold")
+    for name in ("SESSIONS", "USERS", "EVENTS", "SIZE", "OLDEST", "NEWEST", "NO TTL"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in apps:
+        table.add_row(
+            Text(safe_text(row["app_name"]), style="cyan"),
+            f"{row['sessions']:,}",
+            f"{row['users']:,}",
+            f"{row['events']:,}",
+            human_size(row["size_bytes"]),
+            ago(row["oldest"]),
+            ago(row["newest"]),
+            f"{row['without_ttl']:,}",
+        )
+    console.print(table)
+    console.print()
+    console.print(Text("Last activity by day (UTC), in sessions", style="bold"))
+    most = max(day["sessions"] for day in days)
+    chart = Table.grid(padding=(0, 2, 0, 0))
+    for day in days:
+        bar = Bar(most, 0, day["sessions"], width=_BAR_WIDTH, color="cyan")
+        chart.add_row(Text(day["day"], style="dim"), bar, f"{day['sessions']:,}")
+    console.print(chart)

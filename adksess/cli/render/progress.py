@@ -1,0 +1,57 @@
+"""A progress bar on stderr, for people, once the work has taken a second."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from adksess.cli.render.console import stderr
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_QUIET_SECONDS = 1.0
+
+
+class Meter:
+    """Counts steps of work; shows nothing in a pipe, nor while the work is short."""
+
+    def __init__(self, text: str, total: int | None = None) -> None:
+        self._text, self._total, self._done = text, total, 0
+        self._started = time.monotonic()
+        self._console = stderr()
+        self._bar: Progress | None = None
+
+    def advance(self, steps: int) -> None:
+        """Count `steps` more."""
+        self._done += steps
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done)
+        elif self._console.is_terminal and time.monotonic() - self._started > _QUIET_SECONDS:
+            self._bar = self._show()
+
+    def _show(self) -> "Progress":
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn(self._text),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=self._console,
+            transient=True,
+        )
+        bar.add_task("", total=self._total, completed=self._done)
+        bar.start()
+        return bar
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

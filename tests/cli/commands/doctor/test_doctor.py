@@ -1,0 +1,194 @@
+"""`adksess doctor`: each check, its remedy, the exit codes."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from adksess.cli.commands.doctor.checks import check_server
+from adksess.store.models import ServerInfo
+from adksess.store.settings import Settings
+from tests.adk.test_registry import OTHER
+from tests.cli.sessions import store_session
+from tests.conftest import Run
+
+
+def by_name(out: str) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in json.loads(out)}
+
+
+def test_all_is_well(cli: Callable[..., Any], valkey_url: str) -> None:
+    result = cli("doctor", "-r", valkey_url)
+    assert (result.code, result.err) == (0, "")
+    assert "answers in" in result.out
+    assert "adksess.adk.service.RedisSessionService" in result.out
+    assert "FAIL" not in result.out
+
+
+def test_json_is_a_list_of_checks(cli: Callable[..., Any], valkey_url: str) -> None:
+    result = cli("doctor", "-r", valkey_url, "-o", "json")
+    checks = json.loads(result.out)
+    assert all(set(check) == {"name", "status", "detail", "remedy"} for check in checks)
+    assert {check["name"] for check in checks} >= {
+        *("redis", "persistence", "memory", "adksess", "adk", "redis-py", "registry")
+    }
+    assert by_name(result.out)["persistence"]["status"] == "warn"
+
+
+def test_an_unreachable_redis(cli: Callable[..., Any]) -> None:
+    result = cli("doctor", "-r", "redis://:secret@127.0.0.1:1/0", "-o", "json")
+    assert result.code == 4
+    checks = by_name(result.out)
+    assert checks["redis"]["status"] == "fail"
+    assert checks["redis"]["remedy"]
+    assert checks["registry"]["status"] == "ok", "the rest is checked all the same"
+    assert "secret" not in result.out
+
+
+def test_services_that_get_in_the_way(
+    cli: Callable[..., Any], valkey_url: str, tmp_path: Path
+) -> None:
+    bot = tmp_path / "bot"
+    bot.mkdir()
+    (tmp_path / "services.py").write_text("import no_such_package\n")
+    (bot / "services.py").write_text(OTHER)
+    result = cli("doctor", tmp_path, "-r", valkey_url, "-o", "json")
+    assert result.code == 1
+    checks = by_name(result.out)
+    assert "no_such_package" in checks[f"services in {tmp_path.name}"]["detail"]
+    assert "InMemorySessionService" in checks["services in bot"]["detail"]
+    assert all(check["remedy"] for check in checks.values() if check["status"] == "fail")
+
+
+def test_a_folder_that_is_not_there(cli: Callable[..., Any]) -> None:
+    result = cli("doctor", "nowhere")
+    assert (result.code, result.err) == (2, "error: There is no folder nowhere.\n")
+
+
+INFO = ServerInfo(
+    latency_ms=0.2,
+    server="Redis",
+    version="7.2.0",
+    redis_version="7.2.0",
+    mode="standalone",
+    role="master",
+    persistence="append-only file",
+    maxmemory_policy="noeviction",
+    used_memory=1,
+    maxmemory=0,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "status"),
+    [
+        ({}, "persistence", "ok"),
+        ({}, "memory", "ok"),
+        ({"persistence": "snapshots"}, "persistence", "warn"),
+        ({"persistence": "none"}, "persistence", "warn"),
+        ({"persistence": "unknown"}, "persistence", "warn"),
+        ({"persistence": "append-only file, snapshots"}, "persistence", "ok"),
+        ({"version": "6.0.16", "redis_version": "6.0.16"}, "version", "fail"),
+        ({"used_memory": 95, "maxmemory": 100}, "memory", "warn"),
+        ({"maxmemory_policy": "allkeys-lru"}, "memory", "ok"),
+        ({"maxmemory_policy": "allkeys-lru", "maxmemory": 10}, "memory", "warn"),
+        ({"maxmemory_policy": "volatile-ttl", "maxmemory": 10}, "memory", "warn"),
+        ({"role": "slave"}, "role", "fail"),
+    ],
+)
+def test_what_the_server_says_of_itself(changes: dict[str, Any], name: str, status: str) -> None:
+    settings = Settings.parse("redis://localhost")
+    checks = {check.name: check for check in check_server(replace(INFO, **changes), settings)}
+    assert checks[name].status == status
+    assert bool(checks[name].remedy) is (status != "ok")
+
+
+def test_a_supported_redis_has_no_version_check() -> None:
+    names = [check.name for check in check_server(INFO, Settings.parse("redis://localhost"))]
+    assert "version" not in names
+
+
+def test_the_probe_leaves_nothing(run: Run, database: redis.Redis) -> None:
+    result = run("doctor", "-o", "json")
+    assert by_name(result.out)["probe"]["status"] == "ok"
+    assert database.keys("*") == []
+
+
+def test_a_server_that_stores_nothing_fails_the_probe(run: Run, database: redis.Redis) -> None:
+    database.config_set("maxmemory", 1)
+    try:
+        result = run("doctor", "-o", "json")
+    finally:
+        database.config_set("maxmemory", 0)
+    assert result.code == 1
+    assert "out of memory" in by_name(result.out)["probe"]["detail"]
+
+
+def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="kept")
+    store_session(valkey_url, session_id="lost", ttl=0)
+    database.zrem("user_sessions:demo:ada", "lost")
+    database.zadd("user_sessions:demo:ada", {"gone": time.time() + 1_000})
+    database.set("session:demo:bob:plain", '{"events": [], "state": {}}', ex=500)
+    database.set("session:demo:bob:broken", "no session")
+
+    found = by_name(run("doctor", "-o", "json").out)
+    assert found["index"]["status"] == "warn"
+    assert found["index"]["detail"].startswith("2 sessions are missing")
+    assert "1 written by other tools" in found["sessions"]["detail"]
+    assert "demo/bob/broken" in found["unreadable"]["detail"]
+    assert "1 session never expires" in found["expiry"]["detail"]
+
+    assert by_name(run("doctor", "--fix", "-o", "json").out)["index"]["status"] == "ok"
+    assert database.zrange("user_sessions:demo:ada", 0, -1) == [b"kept", b"lost"]
+    assert database.zrange("user_sessions:demo:bob", 0, -1) == [b"plain"]
+    assert by_name(run("doctor", "-o", "json").out)["index"]["detail"].startswith("every session")
+    assert database.get("session:demo:bob:broken") == b"no session"
+
+
+def test_keys_of_another_type_are_named_and_hinder_nothing_else(
+    run: Run, database: redis.Redis, valkey_url: str
+) -> None:
+    store_session(valkey_url, session_id="session-1")
+    store_session(valkey_url, user="bob", session_id="session-2")
+    database.set("user_sessions:demo:ada", "text")
+    database.set("user_state:demo:ada", "text")
+    database.hset("app_state:demo", "topic", '"math"')
+
+    for words in ([], ["--fix"]):
+        result = run("doctor", *words, "-o", "json")
+        found = by_name(result.out)["other types"]
+        assert (found["status"], found["detail"].split(": ")[1]) == (
+            "warn",
+            "user_sessions:demo:ada, user_state:demo:ada (2 in all)",
+        )
+    result = run("show", "session-3")
+    assert (result.code, "There is no session 'session-3'" in result.err) == (3, True)
+    result = run("delete", "session-1", "session-2", "--yes")
+    assert (result.code, result.out.startswith("Deleted 2 sessions")) == (0, True)
+    assert database.get("user_sessions:demo:ada") == b"text"
+    assert not database.exists("user_sessions:demo:bob")
+
+
+def test_what_plain_adk_web_would_do(run: Run, tmp_path: Path) -> None:
+    name = f"services in {tmp_path.name}"
+    checks = by_name(run("doctor", tmp_path, "-o", "json").out)
+    assert checks[name]["status"] == "warn"
+    assert "adksess init" in checks[name]["remedy"]
+    (tmp_path / "services.py").write_text(
+        "from adksess import register_services\nprint('noise')\nregister_services()\n"
+    )
+    checks = by_name(run("doctor", tmp_path, "-o", "json").out)
+    assert checks[name]["status"] == "ok"
+
+
+def test_services_that_end_the_process(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "services.py").write_text("import os\nos._exit(3)\n")
+    result = run("doctor", tmp_path, "-o", "json")
+    assert result.code == 1
+    assert "could not be loaded" in by_name(result.out)[f"services in {tmp_path.name}"]["detail"]

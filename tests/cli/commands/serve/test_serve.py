@@ -1,0 +1,176 @@
+"""What `adksess serve` refuses before anything is started, and what its banner says."""
+
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from adksess import __version__
+from adksess.cli.commands.serve import banner as banner_module
+from adksess.cli.commands.serve import server as serving
+from adksess.cli.commands.serve.banner import Banner, addresses, next_command, print_banner
+from adksess.cli.commands.serve.port import claim_port
+from adksess.store.settings import Settings
+from tests.servers import free_port
+
+
+@pytest.fixture
+def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one agent, `agents`, in the working directory."""
+    folder = tmp_path / "agents" / "bot"
+    folder.mkdir(parents=True)
+    (folder / "agent.py").write_text("root_agent = None\n")
+    monkeypatch.chdir(tmp_path)
+    return folder.parent
+
+
+@pytest.mark.usefixtures("agents")
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["nowhere"], 2, "There is no folder nowhere."),
+        (["--nope", "agents"], 2, "No such option '--nope'"),
+        (["agents", "more"], 2, "unexpected extra argument (more)"),
+        (["--demo", "agents"], 2, "--demo brings its own agent"),
+        (["agents", "--session_service_uri", "memory://"], 2, "name the Redis with --redis-url"),
+        (["agents", "--session_service_uri=memory://"], 2, "name the Redis with --redis-url"),
+        (["agents", "--use_local_storage"], 2, "leave out --use_local_storage"),
+        (["agents", "--no_use_local_storage"], 2, "leave out --use_local_storage"),
+        (["agents", "--embedded", "-r", "redis://x"], 2, "exclude each other"),
+        (["agents", "--ttl", "soon"], 2, "'soon' is not a duration"),
+        (["agents", "-r", "http://x"], 2, "must start with one of redis://"),
+        (["agents", "--host", "192.0.2.1"], 2, "not an address of this machine"),
+        (["agents", "--port", "0", "-r", "redis://:secret@localhost:1"], 4, "start Redis there"),
+    ],
+)
+def test_refusals(cli: Callable[..., object], words: list[str], code: int, sentence: str) -> None:
+    result = cli("serve", "--port", 0, *words)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.startswith("error: ")
+    assert sentence in result.err
+    assert "secret" not in result.err
+    assert not Path(".adksess").exists()
+
+
+@pytest.mark.parametrize("variable", ["REDIS_URL", "ADKSESS_REDIS_URL"])
+def test_a_url_from_the_environment_is_never_replaced_by_the_embedded_server(
+    cli: Callable[..., object], agents: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "redis://127.0.0.1:1/0")
+    result = cli("serve", agents, "--port", 0)
+    assert result.code == 4
+    assert "redis://127.0.0.1:1/0" in result.err
+    assert not Path(".adksess").exists()
+
+
+def test_no_embedded_means_that_nothing_at_the_default_address_is_an_error(
+    cli: Callable[..., object], agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    monkeypatch.setattr(serving, "DEFAULT_PORT", port)
+    monkeypatch.setattr("adksess.cli.options.DEFAULT_URL", f"redis://localhost:{port}/0")
+    result = cli("serve", agents, "--port", 0, "--no-embedded")
+    assert result.code == 4
+    assert "start Redis there" in result.err
+
+
+def test_a_folder_without_agents_shows_what_one_looks_like(
+    cli: Callable[..., object], tmp_path: Path, valkey_url: str
+) -> None:
+    result = cli("serve", tmp_path, "--port", 0, "-r", valkey_url)
+    assert result.code == 2
+    assert f"There is no agent in {tmp_path}." in result.err
+    assert "agents/\n    my_agent/\n" in result.err
+    assert "adksess serve --demo" in result.err
+
+
+def test_a_taken_port_names_a_free_one(cli: Callable[..., object], agents: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = cli("serve", agents, "--port", port)
+    assert result.code == 2
+    assert f"Port {port} is in use" in result.err
+    assert "--port " in result.err
+
+
+def test_a_port_that_was_just_left_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()  # the side that closes first keeps the port in TIME_WAIT
+    assert claim_port("127.0.0.1", port) == port
+
+
+@pytest.fixture
+def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/adksess")
+
+
+BANNER = Banner(
+    settings=Settings.parse("redis://:secret@db.example:6379/0", ttl=5400),
+    server="Redis 7.2.0",
+    data_dir=None,
+    adopted=False,
+    agents=("travel agent",),
+    host="127.0.0.1",
+    port=8000,
+    url_prefix="",
+    api=False,
+    is_default_server=False,
+)
+
+
+@pytest.mark.usefixtures("on_path")
+def test_the_banner_at_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_banner(BANNER)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [line.rstrip() for line in printed.err.splitlines()] == [
+        "",
+        f"  adksess {__version__} with ADK {version('google-adk')}, sessions in Redis 7.2.0",
+        "",
+        "  Open      http://127.0.0.1:8000/dev-ui/?app=travel%20agent",
+        "  Agents    travel agent",
+        "  Sessions  redis://:***@db.example:6379/0",
+        "  Kept for  1h 30m after the last event",
+        "  Next      adksess list -r 'redis://:***@db.example:6379/0'",
+        "            in another terminal; Ctrl-C here stops the server",
+        "",
+    ]
+
+
+def test_the_next_command_works_where_adksess_is_not_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.chdir(tmp_path)
+    default = replace(BANNER, is_default_server=True)
+    for program, shown in (
+        (str(tmp_path / ".venv/bin/adksess"), ".venv/bin/adksess list"),
+        ("/opt/tools/adksess", "/opt/tools/adksess list"),
+        ("/somewhere/adksess/__main__.py", "python -m adksess list"),
+    ):
+        monkeypatch.setattr(sys, "argv", [program, "serve"])
+        assert next_command(default) == shown
+
+
+@pytest.mark.usefixtures("on_path")
+def test_what_the_banner_says_in_other_cases() -> None:
+    ui = "http://127.0.0.1:8000/dev-ui/"
+    assert addresses(replace(BANNER, agents=("a", "b"))) == [f"{ui}?app=a", f"{ui}?app=b"]
+    assert addresses(replace(BANNER, agents=tuple("abcdef"))) == [ui]
+    assert addresses(replace(BANNER, api=True, host="0.0.0.0")) == ["http://127.0.0.1:8000/docs"]
+    assert addresses(replace(BANNER, api=True, host="::1")) == ["http://[::1]:8000/docs"]
+    assert addresses(replace(BANNER, url_prefix="/a/"))[0].startswith("http://127.0.0.1:8000/a/dev")
+    default = replace(BANNER, settings=Settings.parse("redis://localhost"), is_default_server=True)
+    assert next_command(default) == "adksess list"
+    prefixed = replace(default, settings=Settings.parse("redis://localhost", prefix="prod:"))
+    assert next_command(prefixed) == "adksess list --prefix prod:"
+    assert banner_module._lifetime(0) == "ever, without an expiry"

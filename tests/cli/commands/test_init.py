@@ -1,0 +1,101 @@
+"""`adksess init`: plain `adk web` and `adk run`, without adksess on the command line."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from adksess.cli.commands.init import SERVICES
+from adksess.demo import AGENTS_DIR
+from tests.web import WebServer, adk, clean_environment
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Path:
+    folder = tmp_path / "my agents"
+    shutil.copytree(AGENTS_DIR, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_it_writes_what_adk_loads(cli: Cli, agents: Path) -> None:
+    result = cli("init", agents, "-r", "redis://ada:geheim@db:6379/0?prefix=p:")
+    assert result.code == 0
+    assert (agents / "services.py").read_text() == SERVICES
+    assert not (agents / "remember" / "services.py").exists()
+    uri = "'redis://ada:***@db:6379/0?prefix=p:'"
+    assert f"adk web --session_service_uri={uri} '{agents}'" in result.out
+    assert "geheim" not in result.out + result.err
+    assert "Dockerfile" in result.out
+    assert '"--session_service_uri=redis://HOST:6379/0?prefix=p:"' in result.out
+    again = cli("init", agents)
+    assert (again.code, "registers adksess already" in again.err) == (0, True)
+
+
+def test_for_adk_run_too(cli: Cli, agents: Path) -> None:
+    (agents / "no agent").mkdir()
+    assert cli("init", agents, "--agent").code == 0
+    written = sorted(agents.rglob("services.py"))
+    assert written == [agents / "remember" / "services.py", agents / "services.py"]
+
+
+@pytest.mark.parametrize("text", ["import my_own\n", "syntax error(\n", "# register_services()\n"])
+def test_a_file_of_the_users_is_never_overwritten(cli: Cli, agents: Path, text: str) -> None:
+    path = agents / "services.py"
+    path.write_text(text)
+    result = cli("init", agents)
+    assert (result.code, path.read_text()) == (1, text)
+    assert "from adksess import register_services" in result.err
+    path.write_text(f"import adksess\n{text if 'import' in text else ''}\n")
+    path.write_text(path.read_text() + "adksess.register_services()\n")
+    assert cli("init", agents).code == 0
+
+
+def test_a_package_that_would_win(cli: Cli, agents: Path) -> None:
+    (agents / "services").mkdir()
+    (agents / "services" / "__init__.py").touch()
+    result = cli("init", agents)
+    assert (result.code, (agents / "services.py").exists()) == (1, False)
+    assert "services/__init__.py" in result.err
+
+
+def test_no_such_folder(cli: Cli, tmp_path: Path) -> None:
+    result = cli("init", tmp_path / "nowhere")
+    assert (result.code, "There is no folder" in result.err) == (2, True)
+
+
+@pytest.mark.web
+def test_plain_adk_web(cli: Cli, agents: Path, tmp_path: Path, valkey_url: str) -> None:
+    cli("init", agents)
+    url = f"{valkey_url}?prefix=init-web:"
+    command = adk("web", f"--session_service_uri={url}", str(agents))
+    with WebServer(command, tmp_path) as web:
+        web.create("s1")
+        assert web.say("hello", "s1")
+        assert web.ids() == ["s1"]
+    with redis.Redis.from_url(valkey_url) as client:
+        assert client.exists("init-web:session:remember:ada:s1")
+
+
+@pytest.mark.web
+def test_plain_adk_run(cli: Cli, agents: Path, tmp_path: Path, valkey_url: str) -> None:
+    cli("init", agents, "--agent")
+    url = f"{valkey_url}?prefix=init-run:"
+    done = subprocess.run(
+        adk("run", f"--session_service_uri={url}", str(agents / "remember")),
+        input="hello\nexit\n",
+        env=clean_environment(tmp_path) | {"PATH": os.environ["PATH"]},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    with redis.Redis.from_url(valkey_url) as client:
+        found = client.keys("init-run:session:remember:test_user:*")
+    assert len(found) == 1, done.stdout + done.stderr

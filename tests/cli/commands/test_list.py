@@ -1,0 +1,177 @@
+"""`adksess list`: what it prints in every form, and what it never does."""
+
+import csv
+import io
+import json
+import time
+
+import pytest
+import redis
+
+from adksess.cli.render.console import write_json, write_json_array
+from tests.cli.sessions import store_session
+from tests.conftest import Run
+
+ESCAPE = "\x1b[31mred[/red] [bold]"
+
+
+def test_json_is_the_documented_array(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, title="My trip", texts=("hi", "there"))
+    (row,) = run("list", "-o", "json").json
+    assert list(row) == [
+        *("key", "app_name", "user_id", "session_id", "title", "event_count", "size_bytes"),
+        *("created_at", "updated_at", "ttl_seconds"),
+    ]
+    assert row["key"] == "session:demo:ada:session-1"
+    assert (row["app_name"], row["user_id"], row["session_id"]) == ("demo", "ada", "session-1")
+    assert (row["title"], row["event_count"]) == ("My trip", 2)
+    assert 86_300 < row["ttl_seconds"] <= 86_400
+    with redis.Redis.from_url(valkey_url) as client:
+        assert row["size_bytes"] == client.strlen("session:demo:ada:session-1")
+
+
+def test_nothing_stored_is_an_empty_array_and_a_hint(run: Run) -> None:
+    result = run("list", "-o", "json")
+    assert (result.code, result.json) == (0, [])
+    assert "adksess serve --demo" in result.err
+    assert run("list").out == ""
+
+
+def test_a_session_without_expiry_has_no_ttl(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, ttl=0)
+    assert run("list", "-o", "json").json[0]["ttl_seconds"] is None
+    assert run("list", "--no-ttl", "-o", "ids").out == "session-1\n"
+    assert "never" in run("list").out
+
+
+def test_sorting_and_cutting(run: Run, valkey_url: str) -> None:
+    now = time.time()
+    for number in range(4):
+        store_session(valkey_url, session_id=f"s{number}", now=now - number * 100)
+    store_session(valkey_url, session_id="busy", texts=("a", "b"), now=now - 1_000)
+
+    def ids(*words: str) -> list[str]:
+        return run("list", "-o", "ids", *words).out.split()
+
+    assert ids() == ["busy", "s0", "s1", "s2", "s3"]
+    assert ids("--sort", "created") == ["s0", "s1", "s2", "s3", "busy"]
+    assert ids("--sort", "created", "--reverse") == ["busy", "s3", "s2", "s1", "s0"]
+    assert ids("--sort", "events")[0] == "busy"
+    assert ids("--sort", "size")[0] == "busy"
+    cut = run("list", "-n", "2")
+    assert "2 of 5 sessions" in cut.err
+    assert cut.out.count("\n") == 3
+
+
+def test_filters(run: Run, valkey_url: str) -> None:
+    old = time.time() - 10 * 86_400
+    store_session(valkey_url, "demo", "ada", "new-one")
+    store_session(valkey_url, "demo", "bob", "old-one", now=old, ttl=0)
+    store_session(valkey_url, "de", "ada", "other-app")
+
+    def ids(*words: str) -> set[str]:
+        return set(run("list", "-o", "ids", *words).out.split())
+
+    assert ids("--app", "demo") == {"new-one", "old-one"}
+    assert ids("--app", "demo", "--user", "ada") == {"new-one"}
+    assert ids("--app", "de*") == set()
+    assert ids("--idle", "5d") == {"old-one"}
+    assert ids("--since", "2h") == {"new-one", "other-app"}
+    assert ids("--since", time.strftime("%Y-%m-%d", time.localtime(old - 86_400))) == {
+        *("new-one", "old-one", "other-app")
+    }
+    assert run("list", "--app", "nothing").err.startswith("No session fits")
+    wrong = run("list", "--since", "someday")
+    assert wrong.code == 2
+    assert "2h" in wrong.err
+
+
+def test_state_columns(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, state={"topic": "maths", "tags": ["a", 1]})
+    (row,) = run("list", "-o", "json", "--column", "state.topic", "--column", "state.tags").json
+    assert (row["state.topic"], row["state.tags"]) == ("maths", ["a", 1])
+    out = run("list", "-o", "csv", "--column", "state.tags").out
+    (line,) = csv.DictReader(io.StringIO(out))
+    assert line["state.tags"] == '["a",1]'
+    assert "maths" in run("list", "--column", "state.topic").out
+    assert run("list", "--column", "topic").code == 2
+
+
+def test_ndjson_has_a_session_to_a_line(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="s1")
+    store_session(valkey_url, session_id="s2")
+    lines = [json.loads(line) for line in run("list", "-o", "ndjson").out.splitlines()]
+    assert {line["session_id"] for line in lines} == {"s1", "s2"}
+
+
+def test_an_id_that_two_users_have_is_written_in_full(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, user="ada", session_id="same")
+    store_session(valkey_url, user="bob", session_id="same")
+    ids = run("list", "-o", "ids").out
+    assert set(ids.split()) == {"demo/ada/same", "demo/bob/same"}
+    assert run("delete", "-", "--yes", stdin=ids).code == 0
+    assert run("list", "-o", "json").json == []
+
+
+def test_a_narrow_table_keeps_the_ids_whole(run: Run, valkey_url: str) -> None:
+    uuid = "8e42aa01-0000-4000-8000-0123456789ab"
+    store_session(valkey_url, "a-long-app-name", "somebody@example.com", uuid, title="T" * 60)
+    out = run("list", columns=80).out
+    assert uuid in out
+    assert max(map(len, out.splitlines())) <= 80
+    wide = run("list", columns=200).out
+    assert uuid in wide
+    assert "somebody@example.com" in wide
+
+
+def test_stored_text_is_shown_never_obeyed(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, app=ESCAPE, title=ESCAPE, state={"k": ESCAPE})
+    for form in ("table", "csv", "json", "ndjson", "ids"):
+        result = run("list", "-o", form, "--column", "state.k")
+        assert result.code == 0
+        assert "\x1b" not in result.out + result.err
+    assert "[/red] [bold]" in run("list").out
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_shown(
+    run: Run, valkey_url: str, database: redis.Redis
+) -> None:
+    store_session(valkey_url, session_id="good")
+    database.set("session:demo:ada:broken", b"\xff\x00 not a document")
+    database.hset("session:demo:ada:hash", "a", "b")
+    database.set("session:web:prod:php", '{"cart": []}')
+    database.set("session:other", "x")
+    result = run("list", "-o", "json")
+    assert [row["session_id"] for row in result.json] == ["good"]
+    for name in ("demo/ada/broken", "demo/ada/hash", "web/prod/php"):
+        assert name in result.err
+
+
+def test_evaluations_are_marked(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="adk-eval-session-7")
+    assert "eval" in run("list").out.splitlines()[1].split()
+
+
+def test_watch_needs_a_terminal(run: Run) -> None:
+    for words in (["--watch"], ["-w", "1"], ["--watch", "-o", "json"]):
+        result = run("list", *words)
+        assert result.code == 2
+        assert "--watch" in result.err
+
+
+@pytest.mark.parametrize("length", [0, 1, 500, 501, 1_234])
+def test_an_array_is_printed_in_parts_as_it_would_be_whole(
+    length: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"key": f"[\n{n}\n]", "empty": [], "nested": {"a": [n]}} for n in range(length)]
+    write_json(rows)
+    whole = capsys.readouterr().out
+    write_json_array(iter(rows))
+    assert capsys.readouterr().out == whole
+    assert json.loads(whole) == rows
+
+
+def test_the_key_has_the_prefix_and_the_escapes(run: Run, valkey_url: str) -> None:
+    store_session(f"{valkey_url}?prefix=p:", user="a:b%", session_id="c")
+    (row,) = run("list", "-o", "json", "--prefix", "p:").json
+    assert row["key"] == "p:session:demo:a%3Ab%25:c"

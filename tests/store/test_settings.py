@@ -1,0 +1,133 @@
+"""Redis URLs: what they say, what they hide, what is wrong with them."""
+
+import pytest
+from redis.asyncio import (
+    Connection,
+    Redis,
+    RedisCluster,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+from adksess.store.client import new_client
+from adksess.store.errors import InvalidURL
+from adksess.store.settings import Settings
+
+SECRET = "s3cr3t"
+
+
+def test_defaults() -> None:
+    settings = Settings.parse("redis://localhost:6379/0")
+    assert (settings.ttl, settings.prefix, settings.conflict) == (86_400, "", "append")
+    assert settings.options == {}
+
+
+def test_own_options_stand_in_the_query_and_keywords_win() -> None:
+    url = "redis://host/3?ttl=7d&prefix=prod:&conflict=reject&socket_timeout=2"
+    settings = Settings.parse(url)
+    assert (settings.ttl, settings.prefix, settings.conflict) == (604_800, "prod:", "reject")
+    assert settings.options == {"socket_timeout": "2"}
+    changed = Settings.parse(url, ttl=0, prefix="")
+    assert (changed.ttl, changed.prefix) == (0, "")
+    assert Settings.parse(changed.uri).ttl == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"redis://:{SECRET}@host:6379/0", "redis://:***@host:6379/0"),
+        (f"redis://ada:{SECRET}@host:6379/0?ttl=1d&prefix=p", "redis://ada:***@host:6379/0"),
+        (f"rediss://host?password={SECRET}&db=2", "rediss://host?password=***&db=2"),
+        (f"rediss://host?ssl_password={SECRET}", "rediss://host?ssl_password=***"),
+        (f"unix://:{SECRET}@/run/redis.sock?db=1", "unix://:***@/run/redis.sock?db=1"),
+        (f"redis+cluster://u:{SECRET}@a:1,b:2", "redis+cluster://u:***@a:1,b:2"),
+        (
+            f"redis+sentinel://u:{SECRET}@a:1,b:2/main?sentinel_password={SECRET}",
+            "redis+sentinel://u:***@a:1,b:2/main?sentinel_password=***",
+        ),
+        (f"valkey://u:{SECRET}%40%3A%2F@host", "valkey://u:***@host"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    settings = Settings.parse(url)
+    assert settings.redacted == shown
+    assert SECRET not in repr(settings)
+    assert SECRET in settings.uri
+    assert Settings.parse(settings.uri).redacted == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:6379",
+        f"http://:{SECRET}@host",
+        f"redis://:{SECRET}@host:port/0",
+        f"redis://:{SECRET}@host:99999/0",
+        f"redis://:{SECRET}@",
+        f"redis://:{SECRET}@:6379",
+        f"redis://:{SECRET}#x@host",
+        f"redis://:{SECRET}/x@host",
+        f"redis://:12?{SECRET}@host:6379/0",
+        f"redis://ada:12?{SECRET}@host:6379/0",
+        f"redis://ada:12?x={SECRET}@host:6379/0",
+        f"redis://:x@y?{SECRET}@host:6379/0",
+        f"redis://[:{SECRET}@host",
+        f"redis://:{SECRET}\u2100@host",
+        f"redis://:{SECRET}@host/0?ttl=soon",
+        f"redis://:{SECRET}@host/0?ttl=-1",
+        f"redis://:{SECRET}@host/0?conflict=maybe",
+        f"redis+sentinel://:{SECRET}@host:26379",
+        f"unix://:{SECRET}@",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_an_error_that_repeats_no_secret(url: str) -> None:
+    with pytest.raises(InvalidURL) as error:
+        Settings.parse(url)
+    seen = str(error.value)
+    cause = error.value.__cause__
+    assert SECRET not in seen + str(cause)
+
+
+@pytest.mark.parametrize("query", ["foo=1", "db=x", "socket_timeout=x", "health_check_interval=x"])
+async def test_an_option_that_redis_py_refuses_is_named(query: str) -> None:
+    settings = Settings.parse(f"redis://:{SECRET}@host/?{query}")
+    with pytest.raises(InvalidURL, match=query.partition("=")[0]) as error:
+        new_client(settings)
+    assert SECRET not in str(error.value)
+
+
+async def test_each_scheme_has_its_client() -> None:
+    def client(url: str) -> Redis | RedisCluster:
+        return new_client(Settings.parse(url))
+
+    plain = client(f"valkey://u:{SECRET}@host:7000/3?socket_timeout=2&max_connections=7")
+    assert isinstance(plain, Redis)
+    kwargs = plain.connection_pool.connection_kwargs
+    assert (kwargs["host"], kwargs["port"], kwargs["db"]) == ("host", 7000, 3)
+    assert (kwargs["username"], kwargs["password"]) == ("u", SECRET)
+    assert kwargs["socket_timeout"] is None, "Server holds the clock, over the whole call"
+    secure = client("rediss://host")
+    assert isinstance(secure, Redis)
+    assert issubclass(secure.connection_pool.connection_class, SSLConnection)
+    local = client("unix:///run/redis.sock?db=1")
+    assert isinstance(local, Redis)
+    assert issubclass(local.connection_pool.connection_class, UnixDomainSocketConnection)
+    assert local.connection_pool.connection_kwargs["path"] == "/run/redis.sock"
+    assert isinstance(client("redis+cluster://a:1,b"), RedisCluster)
+    assert isinstance(client("rediss+cluster://a:1,b"), RedisCluster)
+    watched = client("redis+sentinel://a:1,b/main?db=2")
+    assert isinstance(watched, Redis)
+    assert isinstance(watched.connection_pool, SentinelConnectionPool)
+    assert watched.connection_pool.connection_kwargs["db"] == 2
+
+
+def test_commands_are_packed_as_redis_py_packs_them() -> None:
+    ours = new_client(Settings.parse("redis://host")).connection_pool.make_connection()
+    for words in (("PING",), ("CONFIG GET", "a b"), ("SET", "ключ", b"\xff\r\n", 1, -2, 1.5, "")):
+        assert b"".join(ours.pack_command(*words)) == b"".join(Connection().pack_command(*words))
+    for url, kind in (("redis+cluster://a", Connection), ("rediss+cluster://a", SSLConnection)):
+        shared = new_client(Settings.parse(url)).get_connection_kwargs()
+        assert issubclass(shared["connection_class"], kind)
+        assert shared["connection_class"].pack_command is not kind.pack_command

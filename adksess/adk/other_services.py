@@ -22,8 +22,8 @@ from adksess.store.document import json_bytes, parse_json
 from adksess.store.documents import StoredState
 from adksess.store.errors import AdksessError
 from adksess.store.keys import SessionRef
-from adksess.transfer.migration import NotTheSame, Outcome
-from adksess.transfer.source_session import Found, Unusable
+from adksess.transfer.migration import MigrationMismatch, Outcome
+from adksess.transfer.source_session import SkippedSession, SourceSession
 
 _KNOWN = {
     name for label, info in Event.model_fields.items() for name in (label, info.alias) if name
@@ -132,7 +132,7 @@ def _sqlite_names(path: Path, query: str) -> list[str]:
 
 async def sessions(
     service: BaseSessionService, apps: Sequence[str]
-) -> AsyncIterator[list[Found | Unusable]]:
+) -> AsyncIterator[list[SourceSession | SkippedSession]]:
     """All sessions of some apps, with the state they share in their own."""
     for app in apps:
         listing = await service.list_sessions(app_name=app)
@@ -143,14 +143,14 @@ async def sessions(
                     app_name=app, user_id=listed.user_id, session_id=listed.id
                 )
             except (ValidationError, ValueError) as exc:
-                yield [Unusable(name, f"ADK cannot read it ({type(exc).__name__})")]
+                yield [SkippedSession(name, f"ADK cannot read it ({type(exc).__name__})")]
                 continue
             if session is not None:
                 yield [_found(name, session)]
 
 
-def _found(name: str, session: Session) -> Found:
-    return Found(
+def _found(name: str, session: Session) -> SourceSession:
+    return SourceSession(
         name=name,
         ref=SessionRef(session.app_name, session.user_id, session.id),
         state=session.state,
@@ -165,7 +165,9 @@ class ServiceReceiver:
     def __init__(self, service: BaseSessionService) -> None:
         self._service = service
 
-    async def receive(self, found: Found, lines: Sequence[bytes], *, dry_run: bool) -> Outcome:
+    async def receive(
+        self, found: SourceSession, lines: Sequence[bytes], *, dry_run: bool
+    ) -> Outcome:
         """Create the session, append its events, read it and compare. Leaves no half of one."""
         app_name, user_id, session_id = found.ref
         names: _Names = {"app_name": app_name, "user_id": user_id, "session_id": session_id}
@@ -188,17 +190,17 @@ class ServiceReceiver:
                 await self._service.append_event(session, event.model_copy(deep=True))
             back = await self._service.get_session(**names)
             if back is None or not _same_events(back.events, events):
-                raise NotTheSame("its events are not the same after the copy")
+                raise MigrationMismatch("its events are not the same after the copy")
             own = {k: v for k, v in back.state.items() if not k.startswith(_SHARED)}
             if own != found.own_state:
-                raise NotTheSame("its state is not the same after the copy")
+                raise MigrationMismatch("its state is not the same after the copy")
         except Exception as exc:
             if is_new:
                 await self._service.delete_session(**names)
-            if isinstance(exc, NotTheSame):
+            if isinstance(exc, MigrationMismatch):
                 raise
             # whatever a database raises; its text may hold stored content
-            raise NotTheSame(f"the target refuses it ({type(exc).__name__})") from None
+            raise MigrationMismatch(f"the target refuses it ({type(exc).__name__})") from None
         return Outcome.COPIED
 
     async def receive_state(self, state: StoredState, *, dry_run: bool) -> int:

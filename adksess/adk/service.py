@@ -26,8 +26,8 @@ from google.adk.sessions.state import State
 from adksess.adk.event_json import read_event, without_temp_state, write_event
 from adksess.store.errors import (
     ServerUnavailable,
+    SessionConflict,
     SessionExists,
-    SessionMovedOn,
     SessionNotFound,
 )
 from adksess.store.keys import SessionRef
@@ -216,12 +216,12 @@ class RedisSessionService(BaseSessionService):
             raise
         except SessionNotFound as exc:
             raise SessionNotFoundError(f"Session {session.id} not found.") from exc
-        except SessionMovedOn as exc:
+        except SessionConflict as exc:
             raise StaleSessionError(str(exc)) from exc
         # A re-delivery leaves the session in hand alone, as in memory; but the repeat of a write
         # whose answer was lost has still to reach it.
-        in_doubt = was_unconfirmed or appended.was_repeated
-        if appended.redelivered and (not in_doubt or _holds(session, event)):
+        in_doubt = was_unconfirmed or appended.was_retried
+        if appended.is_duplicate and (not in_doubt or _holds(session, event)):
             return event
         self._apply_temp_state(session, event)
         event = self._trim_temp_delta_state(event)

@@ -39,7 +39,7 @@ def _words(
     import asyncio
 
     from adksess.cli.options import settings_from
-    from adksess.cli.render.console import safe_text
+    from adksess.cli.render.text import safe_text
     from adksess.store.store import SessionStore
 
     settings = settings_from(ctx.params.get("redis_url"), prefix=ctx.params.get("prefix"))

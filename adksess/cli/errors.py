@@ -62,9 +62,9 @@ def exit_code_of(exc: BaseException) -> ExitCode:
 def fail(exc: BaseException) -> ExitCode:
     """Print `error: sentence` on stderr and return the exit code. Silent for Ctrl-C."""
     if not isinstance(exc, KeyboardInterrupt):
-        from adksess.cli.render.console import stderr, talk
+        from adksess.cli.render.console import message, stderr
 
-        stderr().print(talk("error", _PASSWORD.sub(r"\1***@", _sentence(exc))))
+        stderr().print(message("error", _PASSWORD.sub(r"\1***@", _sentence(exc))))
     return exit_code_of(exc)
 
 

@@ -72,7 +72,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedSessions:
     """The sessions that are meant, those among them that cannot be read, and names that fail."""
 
     sessions: list[SessionSummary]
@@ -103,7 +103,7 @@ def require_choice(words: Sequence[str] | None, filters: Filters, *, all_if_none
 
 async def choose(
     store: SessionStore, names: Sequence[str], filters: Filters, *, exact: bool = False
-) -> Chosen:
+) -> SelectedSessions:
     """The sessions that the names or, without names, the filters mean.
 
     With `exact`, as for a list that was piped in, no name stands for a longer one: what has gone
@@ -112,7 +112,7 @@ async def choose(
     return await by_name(store, names, exact=exact) if names else await by_filter(store, filters)
 
 
-async def by_filter(store: SessionStore, filters: Filters) -> Chosen:
+async def by_filter(store: SessionStore, filters: Filters) -> SelectedSessions:
     """All sessions that the filters let through, in no order."""
     readable: list[SessionSummary] = []
     unreadable: list[SessionSummary] = []
@@ -122,10 +122,12 @@ async def by_filter(store: SessionStore, filters: Filters) -> Chosen:
             for summary in batch:
                 if filters.match(summary):
                     (readable if summary.tail else unreadable).append(summary)
-    return Chosen(readable, unreadable)
+    return SelectedSessions(readable, unreadable)
 
 
-async def by_name(store: SessionStore, names: Sequence[str], *, exact: bool = False) -> Chosen:
+async def by_name(
+    store: SessionStore, names: Sequence[str], *, exact: bool = False
+) -> SelectedSessions:
     """The sessions that are named. Raises AmbiguousSession before anything else happens."""
     answers = await store.find(names, exact=exact)
     missing: list[str] = []
@@ -138,7 +140,7 @@ async def by_name(store: SessionStore, names: Sequence[str], *, exact: bool = Fa
         else:
             missing.append(await _not_found(store, name))
     found = await store.summaries(list(dict.fromkeys(refs)))
-    return Chosen(found, [summary for summary in found if not summary.tail], missing)
+    return SelectedSessions(found, [summary for summary in found if not summary.tail], missing)
 
 
 async def the_one(store: SessionStore, name: str) -> SessionSummary:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.models import SessionSummary
@@ -17,13 +17,13 @@ from adksess.store.read import (
     summaries,
     user_summaries,
 )
-from adksess.store.write import enter_index
+from adksess.store.write import index_session
 
 
 @dataclass
 class Audit:
     """What was found. `unindexed` sessions are there but in no list of their user's; `stale` are
-    index entries whose session is gone, by user; `misplaced` are keys with a name of ours and
+    index entries whose session is gone, by user; `wrong_type` are keys with a name of ours and
     another type.
     """
 
@@ -34,14 +34,14 @@ class Audit:
     unreadable: list[SessionSummary] = field(default_factory=list)
     unindexed: list[SessionSummary] = field(default_factory=list)
     stale: set[SessionRef] = field(default_factory=set)
-    misplaced: list[str] = field(default_factory=list)
+    wrong_type: list[str] = field(default_factory=list)
 
 
-async def audit(server: Server, keys: Keys) -> Audit:
+async def audit(server: RedisClient, keys: Keys) -> Audit:
     """Look at every session and every index, histories aside. Changes nothing."""
     found = Audit()
     indexed = await _index_entries(server, keys)
-    found.misplaced = await _misplaced(server, keys)
+    found.wrong_type = await _find_wrong_types(server, keys)
     unseen = set(indexed)
     async for batch in scan(server, keys):
         for session in batch:
@@ -51,7 +51,7 @@ async def audit(server: Server, keys: Keys) -> Audit:
                 continue
             found.sessions += 1
             found.size_bytes += session.size_bytes
-            found.plain += session.is_plain
+            found.plain += session.is_foreign
             found.without_ttl += session.ttl_seconds is None
             if session.ref not in indexed:
                 found.unindexed.append(session)
@@ -59,16 +59,16 @@ async def audit(server: Server, keys: Keys) -> Audit:
     return found
 
 
-async def repair(server: Server, keys: Keys, found: Audit) -> None:
+async def repair(server: RedisClient, keys: Keys, found: Audit) -> None:
     """Enter what is not in an index, and drop index entries whose session is still not there."""
     for session in found.unindexed:
-        with suppress(WrongType):  # such an index is named as misplaced
-            await enter_index(server, keys, session.ref, session.ttl_seconds)
+        with suppress(WrongType):  # such an index is named as wrong_type
+            await index_session(server, keys, session.ref, session.ttl_seconds)
     for app_name, user_id in {ref[:2] for ref in found.stale}:
         await user_summaries(server, keys, app_name, user_id)
 
 
-async def enter_missing(server: Server, keys: Keys) -> AsyncIterator[int]:
+async def index_missing(server: RedisClient, keys: Keys) -> AsyncIterator[int]:
     """Enter the sessions that are in no index; yields how many, batch by batch.
 
     Unlike an audit it keeps nothing in memory and looks at names alone, so that it can run beside
@@ -86,11 +86,11 @@ async def enter_missing(server: Server, keys: Keys) -> AsyncIterator[int]:
         missing = await summaries(server, keys, await server.call(scores))
         sessions = [session for session in missing if session.tail]
         for session in sessions:
-            await enter_index(server, keys, session.ref, session.ttl_seconds)
+            await index_session(server, keys, session.ref, session.ttl_seconds)
         yield len(sessions)
 
 
-async def _index_entries(server: Server, keys: Keys) -> set[SessionRef]:
+async def _index_entries(server: RedisClient, keys: Keys) -> set[SessionRef]:
     return {
         SessionRef(*user, one.decode("utf-8", "replace"))
         async for batch in scan_indexes(server, keys)
@@ -99,7 +99,7 @@ async def _index_entries(server: Server, keys: Keys) -> set[SessionRef]:
     }
 
 
-async def _misplaced(server: Server, keys: Keys) -> list[str]:
+async def _find_wrong_types(server: RedisClient, keys: Keys) -> list[str]:
     """Keys with the name of an index or a state, and another type; a session's are unreadable."""
     found: dict[bytes, None] = {}
     for pattern, parse, kind in (

@@ -61,7 +61,7 @@ class _PerLoop:
     closer: AsyncGenerator[None, None] = field(repr=False)
 
 
-class Server:
+class RedisClient:
     """Calls to one Redis. Safe to share between event loops and threads.
 
     A redis-py client belongs to the event loop that it first ran in, and ADK's `Runner.run()`
@@ -190,16 +190,16 @@ def new_client(settings: Settings) -> Client:
         )
         kwargs.setdefault("socket_timeout", TIMEOUT)
         kwargs.setdefault("socket_connect_timeout", kwargs["socket_timeout"])
-        kwargs["retry"] = Retry(NoBackoff(), 0)  # Server retries, and tells the script of it
+        kwargs["retry"] = Retry(NoBackoff(), 0)  # RedisClient retries, and tells the script of it
         if scheme != "unix":
             kwargs.setdefault("socket_keepalive", True)
         if settings.is_cluster:
             return _cluster_client(hosts, kwargs, tls=base == "rediss")
         if scheme == "redis+sentinel":
             return _sentinel_client(hosts, parts.path.strip("/"), kwargs, sentinel_options)
-        kwargs.pop("max_connections", None)  # Server's turns keep to it
-        # Server holds one clock over a whole call. redis-py's would cost a task for each write,
-        # and the wait_for() of Python 3.11, which it writes with then, loses cancellations.
+        kwargs.pop("max_connections", None)  # RedisClient's turns keep to it
+        # RedisClient puts one timeout over a whole call. redis-py's would cost a task for each
+        # write, and the wait_for() of Python 3.11, which it writes with then, loses cancellations.
         kwargs["socket_timeout"] = None
         kwargs["connection_class"] = _packing(kwargs.get("connection_class", Connection))
         pool = ConnectionPool(**kwargs)
@@ -226,7 +226,7 @@ def _packing(kind: Any) -> Any:
 def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     for name in ("host", "port", "db", "connection_class"):
         kwargs.pop(name, None)
-    kwargs["max_connections"] = 10_000  # Server's turns keep it far below; here it would raise
+    kwargs["max_connections"] = 10_000  # RedisClient's turns keep it far below; here it would raise
     # Not to close every connection, in use or not, at each fifth redirection
     kwargs["reinitialize_steps"] = 0
     nodes = [ClusterNode(host, port) for host, port in _addresses(hosts, 6379)]

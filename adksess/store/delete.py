@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.keys import Keys
 from adksess.store.models import SessionSummary
-from adksess.store.prefetch import ahead
+from adksess.store.prefetch import prefetch
 from adksess.store.read import scan_indexes, scan_names, summaries
 from adksess.store.write import delete
 
@@ -25,7 +25,7 @@ class Purged:
 
 
 async def purge(
-    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+    server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncIterator[Purged]:
     """Delete every session, or those of an app or a user, batch by batch.
 
@@ -33,7 +33,7 @@ async def purge(
     session's key and is no session stays. An interrupted purge has deleted whole sessions only.
     """
     if not server.settings.is_cluster:  # there a script may touch the keys of one slot only
-        async for purging in ahead(_purge_calls(server, keys, app_name, user_id)):
+        async for purging in prefetch(_purge_calls(server, keys, app_name, user_id)):
 
             async def run(
                 client: Client, attempt: int, purging: scripts.ScriptCall = purging
@@ -50,7 +50,7 @@ async def purge(
 
 
 async def _purge_calls(
-    server: Server, keys: Keys, app_name: str | None, user_id: str | None
+    server: RedisClient, keys: Keys, app_name: str | None, user_id: str | None
 ) -> AsyncGenerator[scripts.ScriptCall, None]:
     """Calls that purge what the indexes name. An index may come twice."""
     async for batch in scan_indexes(server, keys, app_name, user_id):

@@ -159,7 +159,7 @@ def decode(value: bytes, ref: SessionRef) -> Document:
     try:
         start = find_tail(value)
         if start is None:
-            return _decode_plain(value, ref)
+            return _decode_foreign(value, ref)
         tail = decode_tail(value[start:])
         history = value[value.index(_EVENTS_OPEN) + len(_EVENTS_OPEN) : start]
         return Document(**vars(tail), ref=ref, events=event_lines(history))
@@ -220,7 +220,7 @@ def _encode_tail(tail: Tail) -> bytes:
     return body + b"%*d}" % (_WIDTH, len(body) + _WIDTH + 1)
 
 
-def _decode_plain(value: bytes, ref: SessionRef) -> Document:
+def _decode_foreign(value: bytes, ref: SessionRef) -> Document:
     """A document that another tool wrote, with the field names that are in use for sessions."""
     fields = parse_json(value)
     if not isinstance(fields, dict):

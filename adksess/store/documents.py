@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.document import Document, encode, json_bytes, unreadable
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
@@ -34,7 +34,7 @@ class StoredState:
     state: Mapping[str, Any]
 
 
-class Put(IntEnum):
+class PutResult(IntEnum):
     """What came of putting something where something may be."""
 
     UNFIT = -1
@@ -45,7 +45,7 @@ class Put(IntEnum):
     SAME = 3
 
 
-async def values(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> list[StoredValue]:
+async def values(server: RedisClient, keys: Keys, refs: Sequence[SessionRef]) -> list[StoredValue]:
     """The documents of the sessions that exist, as they are."""
 
     async def run(client: Client, attempt: int) -> list[Any]:
@@ -64,8 +64,8 @@ async def values(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> list
 
 
 async def put(
-    server: Server, keys: Keys, items: Sequence[StoredValue], *, replace: bool
-) -> list[Put]:
+    server: RedisClient, keys: Keys, items: Sequence[StoredValue], *, replace: bool
+) -> list[PutResult]:
     """Put documents at their keys and enter them in the indexes, in one round trip.
 
     Where another document stands, it is replaced or, without `replace`, kept. Repeating it after
@@ -85,7 +85,7 @@ async def put(
                         [item.ttl_ms or 0, item.ref.session_id],
                     )
                     for item, answer in zip(items, answers, strict=True)
-                    if answer > Put.TAKEN
+                    if answer > PutResult.TAKEN
                 ],
             )
         return answers
@@ -93,14 +93,14 @@ async def put(
     if not items:
         return []
     try:
-        return [Put(answer) for answer in await server.call(run)]
+        return [PutResult(answer) for answer in await server.call(run)]
     except WrongType as exc:
         if len(items) == 1:
             raise unreadable(items[0].ref, "one of its keys is of another type") from exc
         raise
 
 
-def _put_call(server: Server, keys: Keys, item: StoredValue, *, replace: bool) -> ScriptCall:
+def _put_call(server: RedisClient, keys: Keys, item: StoredValue, *, replace: bool) -> ScriptCall:
     indexes = [] if server.settings.is_cluster else [keys.user_sessions(*item.ref[:2])]
     ttl_ms = 0 if item.ttl_ms is None else max(1, item.ttl_ms)
     return ScriptCall(
@@ -110,7 +110,7 @@ def _put_call(server: Server, keys: Keys, item: StoredValue, *, replace: bool) -
     )
 
 
-async def exchange(server: Server, keys: Keys, before: StoredValue, after: Document) -> bool:
+async def exchange(server: RedisClient, keys: Keys, before: StoredValue, after: Document) -> bool:
     """Put `after` where `before` stands, keeping the expiry. False when it has changed since."""
     value = encode(after)
 
@@ -125,7 +125,7 @@ async def exchange(server: Server, keys: Keys, before: StoredValue, after: Docum
 
 
 async def states(
-    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+    server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncIterator[list[StoredState]]:
     """The state of all apps and users, or of one app and its users, or of one user alone."""
     if user_id is None:
@@ -144,7 +144,7 @@ async def states(
 
 
 async def state_of(
-    server: Server, keys: Keys, names: Sequence[tuple[str, str | None]]
+    server: RedisClient, keys: Keys, names: Sequence[tuple[str, str | None]]
 ) -> list[StoredState]:
     """The states of apps (user None) and users that have any."""
     hashes = [_state_key(keys, *name) for name in names]
@@ -164,8 +164,8 @@ async def state_of(
 
 
 async def put_state(
-    server: Server, keys: Keys, item: StoredState, *, replace: bool
-) -> dict[str, Put]:
+    server: RedisClient, keys: Keys, item: StoredState, *, replace: bool
+) -> dict[str, PutResult]:
     """Write the fields of a state; those that are there with another value only to `replace`.
 
     Returns what came of each. Other fields stay as they are.
@@ -184,19 +184,19 @@ async def put_state(
 
     if not names:
         return {}
-    outcomes: dict[str, Put] = {}
+    outcomes: dict[str, PutResult] = {}
     for name, value, before in zip(names, written, await server.call(run), strict=True):
         outcomes[name] = compared(before, value, replace=replace)
     return outcomes
 
 
-def compared(before: bytes | None, after: bytes, *, replace: bool) -> Put:
+def compared(before: bytes | None, after: bytes, *, replace: bool) -> PutResult:
     """What comes of putting `after` where `before` stands."""
     if before is None:
-        return Put.STORED
+        return PutResult.STORED
     if before == after:
-        return Put.SAME
-    return Put.REPLACED if replace else Put.TAKEN
+        return PutResult.SAME
+    return PutResult.REPLACED if replace else PutResult.TAKEN
 
 
 def _state_key(keys: Keys, app_name: str, user_id: str | None) -> bytes:

@@ -39,7 +39,7 @@ class SessionNotFound(AdksessError):
     """There is no such session: never created, deleted, or expired."""
 
 
-class SessionMovedOn(AdksessError):
+class SessionConflict(AdksessError):
     """`conflict=reject`: somebody appended since this session was read."""
 
 

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.read import key_count, scan_keys
 from adksess.store.settings import Settings
 
@@ -17,7 +17,7 @@ class ForeignRedis:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._server = Server(settings)
+        self._server = RedisClient(settings)
 
     async def key_count(self) -> int:
         """Keys in the database."""

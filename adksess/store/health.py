@@ -6,13 +6,13 @@ from typing import Any
 from redis.asyncio import RedisCluster
 from redis.exceptions import NoPermissionError, ResponseError
 
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.models import ServerInfo
 
 _PINGS = 3
 
 
-async def check(server: Server) -> ServerInfo:
+async def check(server: RedisClient) -> ServerInfo:
     """Ping the server and read its INFO. Raises ServerUnavailable."""
 
     async def run(client: Client, attempt: int) -> ServerInfo:

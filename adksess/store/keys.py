@@ -11,19 +11,29 @@ from adksess.store.errors import InvalidName
 _GLOB = re.compile(r"([\\*?\[\]])")
 
 
+class UserRef(NamedTuple):
+    """The names of one user of one app."""
+
+    app_name: str
+    user_id: str
+
+
 class SessionRef(NamedTuple):
-    """What names one session."""
+    """The names of one session."""
 
     app_name: str
     user_id: str
     session_id: str
 
+    @property
+    def user(self) -> UserRef:
+        """The user that the session belongs to."""
+        return UserRef(self.app_name, self.user_id)
 
-class UserRef(NamedTuple):
-    """What names one user of one app."""
-
-    app_name: str
-    user_id: str
+    @property
+    def path(self) -> str:
+        """`app/user/id`, as the commands accept and print it."""
+        return "/".join(self)
 
 
 def _encode(part: str) -> str:

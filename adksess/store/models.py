@@ -31,7 +31,7 @@ class SessionSummary(NamedTuple):
 
     `key` is where its document stands, `size_bytes` the document's length; `ttl_seconds` is None
     for a session that never expires. A session that cannot be read has a `problem` and no `tail`;
-    one that another tool wrote and nobody has appended to is `is_plain`.
+    one that another tool wrote and nobody has appended to is `is_foreign`.
     """
 
     ref: SessionRef
@@ -40,7 +40,7 @@ class SessionSummary(NamedTuple):
     size_bytes: int
     ttl_seconds: float | None
     problem: str | None = None
-    is_plain: bool = False
+    is_foreign: bool = False
 
     @property
     def title(self) -> str:
@@ -64,14 +64,14 @@ class SessionSummary(NamedTuple):
 class Appended:
     """The outcome of an append.
 
-    `event_count` is the number of events now. `redelivered`: an equal event stood there already,
-    and nothing was written. `was_repeated`: the call had lost an answer, so that it may have been
+    `event_count` is the number of events now. `is_duplicate`: an equal event stood there already,
+    and nothing was written. `was_retried`: the call had lost an answer, so that it may have been
     an earlier try of its own that stored the event.
     """
 
     event_count: int
-    redelivered: bool
-    was_repeated: bool = False
+    is_duplicate: bool
+    was_retried: bool = False
 
 
 OLDEST_REDIS = (6, 2)

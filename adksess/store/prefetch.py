@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def ahead(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+async def prefetch(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """The same items in the same order, the next one already asked for when one is yielded.
 
     Whatever ends the source is raised after the items that came before it.

@@ -6,7 +6,7 @@ from typing import Any
 from redis.asyncio import RedisCluster
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.document import (
     Document,
     decode,
@@ -19,7 +19,7 @@ from adksess.store.document import (
 from adksess.store.errors import SessionUnreadable, WrongType
 from adksess.store.keys import Keys, SessionRef, UserRef
 from adksess.store.models import SessionSummary, StoredSession
-from adksess.store.prefetch import ahead
+from adksess.store.prefetch import prefetch
 
 _FIRST_READ = 32_768
 _READ_GROWTH = 4
@@ -30,7 +30,7 @@ _INDEXES = 100
 
 
 async def read(
-    server: Server,
+    server: RedisClient,
     keys: Keys,
     ref: SessionRef,
     *,
@@ -70,7 +70,7 @@ async def read(
         history = max(history * _READ_GROWTH, _FIRST_READ)
 
 
-async def value(server: Server, keys: Keys, ref: SessionRef) -> bytes | None:
+async def value(server: RedisClient, keys: Keys, ref: SessionRef) -> bytes | None:
     """The stored document as it is, or None. Raises SessionUnreadable for another type of key."""
 
     async def run(client: Client, attempt: int) -> bytes | None:
@@ -83,7 +83,7 @@ async def value(server: Server, keys: Keys, ref: SessionRef) -> bytes | None:
         raise unreadable(ref, "its key is not a string") from exc
 
 
-async def key_count(server: Server) -> int:
+async def key_count(server: RedisClient) -> int:
     """Keys in the database, ours and others."""
 
     async def run(client: Client, attempt: int) -> int:
@@ -93,7 +93,7 @@ async def key_count(server: Server) -> int:
 
 
 async def states(
-    server: Server, keys: Keys, app_name: str, user_ids: Sequence[str]
+    server: RedisClient, keys: Keys, app_name: str, user_ids: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """An app's state, and that of several of its users by user id; keys without prefixes."""
     wanted = [keys.app_state(app_name), *(keys.user_state(app_name, user) for user in user_ids)]
@@ -105,7 +105,9 @@ async def states(
     return app_state, dict(zip(user_ids, user_states, strict=True))
 
 
-async def summaries(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> list[SessionSummary]:
+async def summaries(
+    server: RedisClient, keys: Keys, refs: Sequence[SessionRef]
+) -> list[SessionSummary]:
     """Summaries of the sessions that exist, in the order asked for."""
     found: list[SessionSummary] = []
     for start in range(0, len(refs), _BATCH):
@@ -115,7 +117,7 @@ async def summaries(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> l
 
 
 async def user_summaries(
-    server: Server, keys: Keys, app_name: str, user_id: str
+    server: RedisClient, keys: Keys, app_name: str, user_id: str
 ) -> list[SessionSummary]:
     """Summaries of one user's sessions, from the user's index.
 
@@ -143,18 +145,18 @@ async def user_summaries(
 
 
 async def scan(
-    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+    server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncGenerator[list[SessionSummary], None]:
     """All sessions, or those of an app or a user, in batches, in no order, each one once."""
-    async for batch, answers in ahead(_scan_tails(server, keys, app_name, user_id)):
+    async for batch, answers in prefetch(_scan_tails(server, keys, app_name, user_id)):
         yield _summaries(batch, answers)
 
 
 async def _scan_tails(
-    server: Server, keys: Keys, app_name: str | None, user_id: str | None
+    server: RedisClient, keys: Keys, app_name: str | None, user_id: str | None
 ) -> AsyncGenerator[tuple[dict[bytes, SessionRef], list[Any]], None]:
     seen: set[bytes] = set()
-    async for batch in ahead(scan_names(server, keys, app_name, user_id)):
+    async for batch in prefetch(scan_names(server, keys, app_name, user_id)):
         new = {key: ref for key, ref in batch.items() if key not in seen}
         seen.update(new)
         if new:
@@ -162,7 +164,7 @@ async def _scan_tails(
 
 
 async def scan_names(
-    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+    server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncGenerator[dict[bytes, SessionRef], None]:
     """The keys and names of sessions, in batches; one may come twice."""
     async for batch in scan_keys(server, keys.sessions_pattern(app_name, user_id)):
@@ -170,10 +172,12 @@ async def scan_names(
 
 
 async def scan_indexes(
-    server: Server, keys: Keys, app_name: str | None = None, user_id: str | None = None
+    server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
 ) -> AsyncGenerator[list[tuple[bytes, UserRef, list[bytes]]], None]:
     """Users' indexes, some at a time: key, user, and the ids that it names. One may come twice."""
-    async for batch in ahead(scan_keys(server, keys.user_sessions_pattern(app_name), kind="zset")):
+    async for batch in prefetch(
+        scan_keys(server, keys.user_sessions_pattern(app_name), kind="zset")
+    ):
         users = [(key, user) for key in batch if (user := keys.parse_user_sessions(key))]
         chosen = [(key, user) for key, user in users if user_id in (None, user.user_id)]
         for start in range(0, len(chosen), _INDEXES):
@@ -189,7 +193,7 @@ async def scan_indexes(
 
 
 async def scan_keys(
-    server: Server, pattern: bytes, *, kind: str | None = None
+    server: RedisClient, pattern: bytes, *, kind: str | None = None
 ) -> AsyncGenerator[list[bytes], None]:
     """Keys that match a pattern, and are of a type, as SCAN gives them: a key may come twice."""
     cursors: dict[str, int] = {}
@@ -228,13 +232,13 @@ async def _scan_cluster(
     return batch
 
 
-async def _read_whole(server: Server, keys: Keys, ref: SessionRef) -> StoredSession | None:
+async def _read_whole(server: RedisClient, keys: Keys, ref: SessionRef) -> StoredSession | None:
     value, *shared = await _with_shared_state(server, keys, ref, ("GET", keys.session(ref)))
     return None if value is None else _stored(decode(value, ref), *shared)
 
 
 async def _with_shared_state(
-    server: Server,
+    server: RedisClient,
     keys: Keys,
     ref: SessionRef,
     call: tuple[scripts.Argument, ...] | scripts.ScriptCall,
@@ -257,7 +261,7 @@ async def _with_shared_state(
         raise unreadable(ref, "one of its keys is of another type") from exc
 
 
-async def _tails(server: Server, session_keys: Sequence[bytes]) -> list[Any]:
+async def _tails(server: RedisClient, session_keys: Sequence[bytes]) -> list[Any]:
     if server.settings.is_cluster:  # a script may touch the keys of one slot only
 
         async def each(client: Client, attempt: int) -> list[Any]:
@@ -293,7 +297,7 @@ def _summary(ref: SessionRef, key: str, end: bytes, length: int, ttl_ms: int) ->
         tail = decode(end, ref) if start is None else decode_tail(end[start:])
     except (SessionUnreadable, ValueError, KeyError, TypeError):
         return SessionSummary(ref, key, None, length, ttl, "it is not a session document")
-    return SessionSummary(ref, key, tail, length, ttl, is_plain=start is None)
+    return SessionSummary(ref, key, tail, length, ttl, is_foreign=start is None)
 
 
 def _decode_end(end: bytes, ref: SessionRef, *, is_whole: bool) -> Document:

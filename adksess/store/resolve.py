@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.keys import Keys, SessionRef, UserRef
 from adksess.store.read import scan_keys
 
@@ -17,7 +17,7 @@ _BATCH = 500
 
 
 async def find(
-    server: Server, keys: Keys, names: Sequence[str], *, exact: bool = False
+    server: RedisClient, keys: Keys, names: Sequence[str], *, exact: bool = False
 ) -> list[list[SessionRef]]:
     """For each name the sessions that it may mean: none, the one, or several.
 
@@ -43,7 +43,7 @@ async def find(
     return answers
 
 
-async def expired(server: Server, keys: Keys, session_id: str) -> list[tuple[UserRef, float]]:
+async def expired(server: RedisClient, keys: Keys, session_id: str) -> list[tuple[UserRef, float]]:
     """Users whose index still holds an id that has expired, with the time (Unix seconds)."""
     found: list[tuple[UserRef, float]] = []
     now = time.time()
@@ -87,7 +87,7 @@ def _starting_with(
     return found
 
 
-async def _by_id(server: Server, keys: Keys, pattern: bytes) -> dict[str, list[SessionRef]]:
+async def _by_id(server: RedisClient, keys: Keys, pattern: bytes) -> dict[str, list[SessionRef]]:
     by_id: dict[str, list[SessionRef]] = {}
     async for batch in scan_keys(server, pattern):
         for key in batch:
@@ -97,7 +97,7 @@ async def _by_id(server: Server, keys: Keys, pattern: bytes) -> dict[str, list[S
     return by_id
 
 
-async def _existing(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> set[SessionRef]:
+async def _existing(server: RedisClient, keys: Keys, refs: Sequence[SessionRef]) -> set[SessionRef]:
     found: set[SessionRef] = set()
     for start in range(0, len(refs), _BATCH):
         batch = refs[start : start + _BATCH]

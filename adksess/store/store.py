@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from adksess.store import read, resolve, write
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.document import Document, iso_time
 from adksess.store.keys import Keys, SessionRef, UserRef
 from adksess.store.models import Appended, ServerInfo, SessionSummary, StoredSession
@@ -16,7 +16,7 @@ from adksess.store.settings import DEFAULT_URL, Settings
 if TYPE_CHECKING:
     from adksess.store.audit import Audit
     from adksess.store.delete import Purged
-    from adksess.store.documents import Put, StoredState, StoredValue
+    from adksess.store.documents import PutResult, StoredState, StoredValue
 
 
 class SessionStore:
@@ -45,7 +45,7 @@ class SessionStore:
             url if isinstance(url, Settings) else Settings.parse(url, ttl=ttl, prefix=prefix)
         )
         self.keys = Keys(self.settings.prefix)
-        self._server = Server(self.settings, retries=retries, connect=connect)
+        self._server = RedisClient(self.settings, retries=retries, connect=connect)
 
     async def check(self) -> ServerInfo:
         """Ask the server how it is. Raises ServerUnavailable."""
@@ -106,7 +106,7 @@ class SessionStore:
 
         `event` is compact JSON (bytes) or a value that becomes it. An event that equals a stored
         one is a re-delivery: nothing is written. Raises SessionNotFound, SessionUnreadable,
-        and SessionMovedOn when `expected_count` is given and there are more or fewer events.
+        and SessionConflict when `expected_count` is given and there are more or fewer events.
         """
         return await write.append(
             self._server,
@@ -184,15 +184,15 @@ class SessionStore:
 
         await repair(self._server, self.keys, found)
 
-    def enter_missing(self) -> AsyncIterator[int]:
+    def index_missing(self) -> AsyncIterator[int]:
         """Enter the sessions that are in no index; yields how many, batch by batch."""
-        from adksess.store.audit import enter_missing
+        from adksess.store.audit import index_missing
 
-        return enter_missing(self._server, self.keys)
+        return index_missing(self._server, self.keys)
 
-    async def enter_index(self, summary: SessionSummary) -> None:
+    async def index_session(self, summary: SessionSummary) -> None:
         """Enter a session that another tool wrote in its user's index."""
-        await write.enter_index(self._server, self.keys, summary.ref, summary.ttl_seconds)
+        await write.index_session(self._server, self.keys, summary.ref, summary.ttl_seconds)
 
     async def delete(self, refs: Sequence[SessionRef]) -> int:
         """Delete sessions, and nothing else. Returns how many of them there were."""
@@ -245,7 +245,9 @@ class SessionStore:
 
         return await documents.values(self._server, self.keys, refs)
 
-    async def put(self, items: Sequence["StoredValue"], *, replace: bool = False) -> list["Put"]:
+    async def put(
+        self, items: Sequence["StoredValue"], *, replace: bool = False
+    ) -> list["PutResult"]:
         """Put whole documents back, where another stands only to `replace` it."""
         from adksess.store import documents
 
@@ -271,7 +273,9 @@ class SessionStore:
 
         return await documents.state_of(self._server, self.keys, names)
 
-    async def put_state(self, item: "StoredState", *, replace: bool = False) -> dict[str, "Put"]:
+    async def put_state(
+        self, item: "StoredState", *, replace: bool = False
+    ) -> dict[str, "PutResult"]:
         """Write the fields of a state, those that have another value only to `replace` them."""
         from adksess.store import documents
 

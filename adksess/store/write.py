@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adksess.store import scripts
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.document import (
     Document,
     decode,
@@ -15,7 +15,7 @@ from adksess.store.document import (
     state_entries,
     unreadable,
 )
-from adksess.store.errors import SessionExists, SessionMovedOn, SessionNotFound, WrongType
+from adksess.store.errors import SessionConflict, SessionExists, SessionNotFound, WrongType
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.models import Appended
 
@@ -31,7 +31,7 @@ _STORED, _REDELIVERED, _MISSING, _FOREIGN, _MOVED_ON = 1, 2, 0, -1, -2
 
 
 async def create(
-    server: Server,
+    server: RedisClient,
     keys: Keys,
     document: Document,
     *,
@@ -79,7 +79,7 @@ async def create(
 
 
 async def append(
-    server: Server,
+    server: RedisClient,
     keys: Keys,
     ref: SessionRef,
     event: Any,
@@ -96,7 +96,7 @@ async def append(
 
     `event` is compact JSON or what becomes it; `is_known` says that the caller has seen it
     stored, `is_unconfirmed` that an earlier call with it ended without an answer. Raises
-    SessionNotFound, SessionMovedOn when there are not `expected_count` events,
+    SessionNotFound, SessionConflict when there are not `expected_count` events,
     SessionUnreadable, ServerUnavailable.
     """
     line = event if isinstance(event, bytes) else json_bytes(event)
@@ -118,11 +118,11 @@ async def append(
         counts = f"{len(entries) // 2} {len(apps) // 2} {len(users) // 2}"
         written = [*entries, *apps, *users]
 
-    was_repeated = False
+    was_retried = False
 
     async def run(client: Client, attempt: int) -> list[int]:
-        nonlocal was_repeated
-        was_repeated = was_repeated or attempt > 0
+        nonlocal was_retried
+        was_retried = was_retried or attempt > 0
         lookback = EVERYTHING if search_all or attempt else LOOKBACK
         answer: list[int] = await scripts.APPEND.run(
             client,
@@ -144,19 +144,19 @@ async def append(
 
     code, count, _ = await _guarded(ref, server.call(run))
     while code == _FOREIGN:
-        await reframe(server, keys, ref)
+        await convert(server, keys, ref)
         code, count, _ = await _guarded(ref, server.call(run))
     if code == _MISSING:
         raise SessionNotFound(f"Session {ref.session_id!r} not found.")
     if code == _MOVED_ON:
-        raise SessionMovedOn(
+        raise SessionConflict(
             f"Session {ref.session_id!r} has {count} events, {expected} were expected: somebody "
             "appended since it was read. Read it again and repeat."
         )
-    return Appended(count, code == _REDELIVERED, was_repeated)
+    return Appended(count, code == _REDELIVERED, was_retried)
 
 
-async def reframe(server: Server, keys: Keys, ref: SessionRef) -> None:
+async def convert(server: RedisClient, keys: Keys, ref: SessionRef) -> None:
     """Lay out a document of another tool as ours, with its expiry, and enter it in the index.
 
     Does nothing when it changes or goes meanwhile. Raises SessionUnreadable.
@@ -174,7 +174,7 @@ async def reframe(server: Server, keys: Keys, ref: SessionRef) -> None:
     await _guarded(ref, server.call(run))
 
 
-async def delete(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> int:
+async def delete(server: RedisClient, keys: Keys, refs: Sequence[SessionRef]) -> int:
     """Delete sessions, leaving app and user state. Returns how many there were."""
 
     sessions = [keys.session(ref) for ref in refs]
@@ -199,7 +199,7 @@ async def delete(server: Server, keys: Keys, refs: Sequence[SessionRef]) -> int:
     return await server.call(run) if refs else 0
 
 
-async def delete_state(server: Server, state_keys: Sequence[bytes]) -> int:
+async def delete_state(server: RedisClient, state_keys: Sequence[bytes]) -> int:
     """Delete state hashes, and no key of another type. Returns how many there were."""
 
     async def run(client: Client, attempt: int) -> int:
@@ -210,7 +210,7 @@ async def delete_state(server: Server, state_keys: Sequence[bytes]) -> int:
     return await server.call(run) if state_keys else 0
 
 
-async def set_expiry(server: Server, keys: Keys, ref: SessionRef, ttl: int) -> bool:
+async def set_expiry(server: RedisClient, keys: Keys, ref: SessionRef, ttl: int) -> bool:
     """Let a session expire in `ttl` seconds, 0 for never. False when there is no such session."""
 
     async def run(client: Client, attempt: int) -> bool:
@@ -225,7 +225,9 @@ async def set_expiry(server: Server, keys: Keys, ref: SessionRef, ttl: int) -> b
     return await server.call(run)
 
 
-async def enter_index(server: Server, keys: Keys, ref: SessionRef, ttl: float | None) -> None:
+async def index_session(
+    server: RedisClient, keys: Keys, ref: SessionRef, ttl: float | None
+) -> None:
     """Enter a session in its user's index; `ttl` in seconds, None for never."""
 
     async def run(client: Client, attempt: int) -> None:

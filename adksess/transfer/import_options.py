@@ -14,7 +14,7 @@ class OnConflict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImportOptions:
     """How to import. `ttl` in seconds (0 for ever) replaces every expiry, None keeps them."""
 
     on_conflict: OnConflict = OnConflict.SKIP

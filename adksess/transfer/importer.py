@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adksess.store.document import json_bytes
-from adksess.store.documents import Put, StoredState, StoredValue, compared
+from adksess.store.documents import PutResult, StoredState, StoredValue, compared
 from adksess.store.errors import InvalidName, SessionUnreadable, WrongType
 from adksess.store.keys import SessionRef
 from adksess.store.store import SessionStore
-from adksess.transfer.import_options import OnConflict, Plan
-from adksess.transfer.ndjson import BadRecord, SessionRecord, read_line, renamed
+from adksess.transfer.import_options import ImportOptions, OnConflict
+from adksess.transfer.ndjson import InvalidRecord, SessionRecord, read_line, renamed
 
 _BATCH = 200
 _BATCH_BYTES = 4_000_000
@@ -18,7 +18,7 @@ _UNFIT = "its key in Redis holds something that is not a session"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class RejectedLine:
     """A line that was not imported, and why, in words that do not repeat it."""
 
     line: int
@@ -37,14 +37,14 @@ class Imported:
     state_keys: int = 0
     state_keys_skipped: int = 0
     refused: int = 0
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[RejectedLine] = field(default_factory=list)
     conflicts: list[tuple[int, str]] = field(default_factory=list)
 
     def refuse(self, line: int, why: str) -> None:
         """Count a line that is not imported."""
         self.refused += 1
         if len(self.troubles) < _NAMED:
-            self.troubles.append(Trouble(line, why))
+            self.troubles.append(RejectedLine(line, why))
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class _Line:
 async def import_lines(
     store: SessionStore,
     lines: Iterable[tuple[int, bytes]],
-    plan: Plan,
+    plan: ImportOptions,
     advance: Callable[[int], None],
 ) -> Imported:
     """Import numbered lines; with `dry_run` only find out what would come of them."""
@@ -71,7 +71,7 @@ async def import_lines(
 
 def _batches(
     lines: Iterable[tuple[int, bytes]],
-    plan: Plan,
+    plan: ImportOptions,
     done: Imported,
     advance: Callable[[int], None],
 ) -> Iterator[list[_Line] | StoredState]:
@@ -82,7 +82,7 @@ def _batches(
         advance(1)
         try:
             record = renamed(read_line(line), plan.rename_apps)
-        except BadRecord as exc:
+        except InvalidRecord as exc:
             done.refuse(number, str(exc))
             continue
         except InvalidName:
@@ -103,7 +103,7 @@ def _batches(
         yield batch
 
 
-def _item(record: SessionRecord, plan: Plan, done: Imported) -> StoredValue | None:
+def _item(record: SessionRecord, plan: ImportOptions, done: Imported) -> StoredValue | None:
     item = record.stored(plan.ttl)
     if item is None:
         done.expired += 1
@@ -111,8 +111,8 @@ def _item(record: SessionRecord, plan: Plan, done: Imported) -> StoredValue | No
 
 
 async def _put(
-    store: SessionStore, batch: Sequence[_Line], plan: Plan, done: Imported
-) -> list[Put | None]:
+    store: SessionStore, batch: Sequence[_Line], plan: ImportOptions, done: Imported
+) -> list[PutResult | None]:
     replace = plan.on_conflict is OnConflict.REPLACE
     items = [line.item for line in batch]
     try:
@@ -121,7 +121,7 @@ async def _put(
         return list(await store.put(items, replace=replace))
     except (SessionUnreadable, WrongType):
         pass  # one key of the batch: find out which
-    outcomes: list[Put | None] = []
+    outcomes: list[PutResult | None] = []
     for line in batch:
         try:
             outcomes += (
@@ -137,34 +137,36 @@ async def _put(
 
 async def _compare(
     store: SessionStore, items: Sequence[StoredValue], *, replace: bool
-) -> list[Put | None]:
+) -> list[PutResult | None]:
     there: dict[SessionRef, bytes] = {
         stored.ref: stored.value for stored in await store.values([item.ref for item in items])
     }
-    outcomes: list[Put | None] = []
+    outcomes: list[PutResult | None] = []
     for item in items:
         outcomes.append(compared(there.get(item.ref), item.value, replace=replace))
         there.setdefault(item.ref, item.value)  # a line may come twice
     return outcomes
 
 
-def _count(done: Imported, batch: Sequence[_Line], outcomes: Sequence[Put | None]) -> None:
+def _count(done: Imported, batch: Sequence[_Line], outcomes: Sequence[PutResult | None]) -> None:
     for line, outcome in zip(batch, outcomes, strict=True):
-        if outcome is Put.STORED:
+        if outcome is PutResult.STORED:
             done.sessions += 1
-        elif outcome is Put.REPLACED:
+        elif outcome is PutResult.REPLACED:
             done.replaced += 1
-        elif outcome is Put.SAME:
+        elif outcome is PutResult.SAME:
             done.unchanged += 1
-        elif outcome is Put.UNFIT:
+        elif outcome is PutResult.UNFIT:
             done.refuse(line.number, _UNFIT)
-        elif outcome is Put.TAKEN:
+        elif outcome is PutResult.TAKEN:
             done.skipped += 1
             if len(done.conflicts) < _NAMED:
                 done.conflicts.append((line.number, "/".join(line.item.ref)))
 
 
-async def _state(store: SessionStore, item: StoredState, plan: Plan, done: Imported) -> None:
+async def _state(
+    store: SessionStore, item: StoredState, plan: ImportOptions, done: Imported
+) -> None:
     replace = plan.on_conflict is OnConflict.REPLACE
     if plan.dry_run:
         found = await store.state_of([(item.app_name, item.user_id)])
@@ -179,6 +181,8 @@ async def _state(store: SessionStore, item: StoredState, plan: Plan, done: Impor
         }
     else:
         outcomes = await store.put_state(item, replace=replace)
-    taken = sum(outcome is Put.TAKEN for outcome in outcomes.values())
-    done.state_keys += sum(outcome in (Put.STORED, Put.REPLACED) for outcome in outcomes.values())
+    taken = sum(outcome is PutResult.TAKEN for outcome in outcomes.values())
+    done.state_keys += sum(
+        outcome in (PutResult.STORED, PutResult.REPLACED) for outcome in outcomes.values()
+    )
     done.state_keys_skipped += taken

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from adksess.store.document import Document, decode, encode, find_tail, iso_time, parse_json
-from adksess.store.documents import Put, StoredState, StoredValue, compared
+from adksess.store.documents import PutResult, StoredState, StoredValue, compared
 from adksess.store.errors import AdksessError, InvalidName
 from adksess.store.store import SessionStore
-from adksess.transfer.source_session import APP, USER, Found, Unusable
+from adksess.transfer.source_session import APP, USER, SkippedSession, SourceSession
 
 EncodeEvent = Callable[[Mapping[str, Any]], bytes]
 """An event as ADK writes it today. Raises ValueError, without content, for one it refuses."""
@@ -31,8 +31,10 @@ class Outcome(StrEnum):
 class Receiver(Protocol):
     """Where sessions are taken to."""
 
-    async def receive(self, found: Found, lines: Sequence[bytes], *, dry_run: bool) -> Outcome:
-        """Take one session, its events as encoded. Raises NotTheSame."""
+    async def receive(
+        self, found: SourceSession, lines: Sequence[bytes], *, dry_run: bool
+    ) -> Outcome:
+        """Take one session, its events as encoded. Raises MigrationMismatch."""
         ...
 
     async def receive_state(self, state: StoredState, *, dry_run: bool) -> int:
@@ -40,29 +42,29 @@ class Receiver(Protocol):
         ...
 
 
-class NotTheSame(AdksessError):
+class MigrationMismatch(AdksessError):
     """A session was not the same when it was read back."""
 
 
 @dataclass
-class Taken:
+class MigrationReport:
     """What came of all of them. `problems` are the first, `failed` counts all."""
 
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     events: int = 0
     state_values: int = 0
     failed: int = 0
-    problems: list[Unusable] = field(default_factory=list)
+    problems: list[SkippedSession] = field(default_factory=list)
     apps: set[str] = field(default_factory=set)
 
     def fail(self, name: str, why: str) -> None:
         """Count a session that was not taken over."""
         self.failed += 1
         if len(self.problems) < _NAMED:
-            self.problems.append(Unusable(name, why))
+            self.problems.append(SkippedSession(name, why))
 
 
-class TakeOver:
+class Migration:
     """A migration under way. Safe to interrupt and to repeat."""
 
     def __init__(self, receiver: Receiver, encode_event: EncodeEvent, *, dry_run: bool) -> None:
@@ -71,15 +73,17 @@ class TakeOver:
         self._dry_run = dry_run
         self._promised: set[tuple[str, str | None, str]] = set()
         self._left_over: dict[tuple[str, str | None], dict[str, Any]] = {}
-        self.taken = Taken()
+        self.taken = MigrationReport()
 
     async def sessions(
-        self, batches: AsyncIterable[Sequence[Found | Unusable]], advance: Callable[[int], None]
+        self,
+        batches: AsyncIterable[Sequence[SourceSession | SkippedSession]],
+        advance: Callable[[int], None],
     ) -> None:
         """Take the sessions of each batch."""
         async for batch in batches:
             for item in batch:
-                if isinstance(item, Unusable):
+                if isinstance(item, SkippedSession):
                     self.taken.fail(item.name, item.why)
                 else:
                     await self._session(item)
@@ -97,14 +101,14 @@ class TakeOver:
             await self._state(StoredState(app_name, user_id, values))
         self._left_over.clear()
 
-    async def _session(self, found: Found) -> None:
+    async def _session(self, found: SourceSession) -> None:
         try:
             lines = [
                 self._encode(_completed(event, number, found))
                 for number, event in enumerate(found.events, 1)
             ]
             outcome = await self._receiver.receive(found, lines, dry_run=self._dry_run)
-        except (NotTheSame, InvalidName, ValueError) as exc:
+        except (MigrationMismatch, InvalidName, ValueError) as exc:
             self.taken.fail(found.name, str(exc))
             return
         self.taken.apps.add(found.ref.app_name)
@@ -136,7 +140,9 @@ class StoreReceiver:
         self._encode = encode_event
         self._ttl = ttl
 
-    async def receive(self, found: Found, lines: Sequence[bytes], *, dry_run: bool) -> Outcome:
+    async def receive(
+        self, found: SourceSession, lines: Sequence[bytes], *, dry_run: bool
+    ) -> Outcome:
         """Write the session, unless it is there; then read it and compare."""
         document = _document(found, lines)
         ttl_ms = found.ttl_ms if self._ttl is None else self._ttl * 1000 or None
@@ -147,9 +153,9 @@ class StoreReceiver:
                 if dry_run:
                     return Outcome.COPIED
                 (put,) = await self._store.put([item])
-                if put is Put.TAKEN:
+                if put is PutResult.TAKEN:
                     continue  # created meanwhile
-                if put is Put.UNFIT:
+                if put is PutResult.UNFIT:
                     return Outcome.DIFFERS
                 return await self._compared(found, document, Outcome.COPIED)
             outcome = self._outcome(there[0], found, document)
@@ -158,18 +164,18 @@ class StoreReceiver:
             if await self._store.exchange(there[0], document):
                 await self._settle(found, ttl_ms)
                 return await self._compared(found, document, outcome)
-        raise NotTheSame("it is being written all the time: stop the tool that writes it")
+        raise MigrationMismatch("it is being written all the time: stop the tool that writes it")
 
     async def receive_state(self, state: StoredState, *, dry_run: bool) -> int:
         """Write the values that are not there."""
         if not dry_run:
             outcomes = await self._store.put_state(state)
-            return sum(outcome is Put.STORED for outcome in outcomes.values())
+            return sum(outcome is PutResult.STORED for outcome in outcomes.values())
         found = await self._store.state_of([(state.app_name, state.user_id)])
         there = found[0].state if found else {}
         return sum(key not in there for key in state.state)
 
-    def _outcome(self, there: StoredValue, found: Found, document: Document) -> Outcome:
+    def _outcome(self, there: StoredValue, found: SourceSession, document: Document) -> Outcome:
         """What to do with a session that is there: nothing, lay it out anew, or go on copying."""
         if there.value == found.raw:
             return Outcome.REFRAMED
@@ -182,15 +188,17 @@ class StoreReceiver:
         # the source went on since the last migration, and here nobody did
         return Outcome.COPIED if theirs[: len(ours)] == ours else Outcome.DIFFERS
 
-    async def _settle(self, found: Found, ttl_ms: int | None) -> None:
+    async def _settle(self, found: SourceSession, ttl_ms: int | None) -> None:
         """Enter a session that was there in the index, with the expiry that was asked for."""
         if self._ttl is not None:
             await self._store.set_expiry(found.ref, self._ttl)
             return
         for summary in await self._store.summaries([found.ref]):
-            await self._store.enter_index(summary)
+            await self._store.index_session(summary)
 
-    async def _compared(self, found: Found, document: Document, outcome: Outcome) -> Outcome:
+    async def _compared(
+        self, found: SourceSession, document: Document, outcome: Outcome
+    ) -> Outcome:
         """The outcome, after every event was compared with what was read back."""
         stored = await self._store.values([found.ref])
         if not stored:
@@ -198,15 +206,15 @@ class StoreReceiver:
         back = decode(stored[0].value, found.ref)
         for number, line in enumerate(document.events):
             if number >= len(back.events):
-                raise NotTheSame(f"event {number + 1} is missing after the copy")
+                raise MigrationMismatch(f"event {number + 1} is missing after the copy")
             if self._encode(parse_json(back.events[number])) != line:
-                raise NotTheSame(f"event {number + 1} is not the same after the copy")
+                raise MigrationMismatch(f"event {number + 1} is not the same after the copy")
         if len(back.events) == len(document.events) and back.state != document.state:
-            raise NotTheSame("its state is not the same after the copy")
+            raise MigrationMismatch("its state is not the same after the copy")
         return outcome
 
 
-def _document(found: Found, lines: Sequence[bytes]) -> Document:
+def _document(found: SourceSession, lines: Sequence[bytes]) -> Document:
     times = [float(parse_json(line)["timestamp"]) for line in lines]
     updated = found.last_update_time
     if updated is None:
@@ -224,7 +232,7 @@ def _document(found: Found, lines: Sequence[bytes]) -> Document:
     )
 
 
-def _completed(event: Mapping[str, Any], number: int, found: Found) -> Mapping[str, Any]:
+def _completed(event: Mapping[str, Any], number: int, found: SourceSession) -> Mapping[str, Any]:
     """The event with an id and a time: ADK makes up new ones at every reading where they lack."""
     missing: dict[str, Any] = {}
     if not event.get("id"):
@@ -237,7 +245,7 @@ def _completed(event: Mapping[str, Any], number: int, found: Found) -> Mapping[s
 async def copy_store(
     target: SessionStore,
     batches: AsyncIterable[Sequence[StoredValue]],
-    taken: Taken,
+    taken: MigrationReport,
     *,
     ttl: int | None,
     dry_run: bool,
@@ -257,10 +265,10 @@ async def copy_store(
         for item, outcome in zip(items, outcomes, strict=True):
             name = "/".join(item.ref)
             taken.apps.add(item.ref.app_name)
-            if outcome in (Put.TAKEN, Put.UNFIT):
+            if outcome in (PutResult.TAKEN, PutResult.UNFIT):
                 taken.fail(name, Outcome.DIFFERS.value)
                 continue
-            is_new = outcome is Put.STORED
+            is_new = outcome is PutResult.STORED
             taken.outcomes[Outcome.COPIED if is_new else Outcome.THERE] += 1
             taken.events += decode(item.value, item.ref).event_count if is_new else 0
         advance(len(items))

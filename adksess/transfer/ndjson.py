@@ -36,7 +36,7 @@ _DOCUMENT = b',"document":'
 _LATEST = 253_402_300_799.0  # the end of the year 9999, which ISO 8601 can still write
 
 
-class BadRecord(ValueError):
+class InvalidRecord(ValueError):
     """A line that is not a record. The message says why, without the line's content."""
 
 
@@ -94,15 +94,15 @@ def state_line(state: StoredState) -> bytes:
 
 
 def read_line(line: bytes) -> Record:
-    """The record on a line, validated as a whole. Raises BadRecord."""
+    """The record on a line, validated as a whole. Raises InvalidRecord."""
     try:
         fields = parse_json(line)
     except ValueError as exc:
-        raise BadRecord("it is not JSON, or was cut short") from exc
+        raise InvalidRecord("it is not JSON, or was cut short") from exc
     if not isinstance(fields, dict) or "adksess" not in fields:
-        raise BadRecord("it is not a record of `adksess export`")
+        raise InvalidRecord("it is not a record of `adksess export`")
     if fields["adksess"] != SCHEMA:
-        raise BadRecord(f"its schema is not version {SCHEMA}: use the adksess that wrote it")
+        raise InvalidRecord(f"its schema is not version {SCHEMA}: use the adksess that wrote it")
     kind = fields.get("kind")
     if kind == "session":
         return _session(line, fields)
@@ -110,7 +110,7 @@ def read_line(line: bytes) -> Record:
         return StoredState(_text(fields, "app_name"), None, _state(fields))
     if kind == "user_state":
         return StoredState(_text(fields, "app_name"), _text(fields, "user_id"), _state(fields))
-    raise BadRecord("its kind is none of session, app_state, user_state")
+    raise InvalidRecord("its kind is none of session, app_state, user_state")
 
 
 def renamed(record: Record, apps: Mapping[str, str]) -> Record:
@@ -132,23 +132,23 @@ def _session(line: bytes, fields: dict[str, Any]) -> SessionRecord:
         _text(fields, "app_name"), _text(fields, "user_id"), _text(fields, "session_id")
     )
     if not ref.session_id.strip():
-        raise BadRecord("its session_id is blank")
+        raise InvalidRecord("its session_id is blank")
     value = _value(line, fields)
     try:
         document = decode(value, ref)
     except SessionUnreadable as exc:
-        raise BadRecord("its document is not a session") from exc
+        raise InvalidRecord("its document is not a session") from exc
     parsed = parse_json(value)
     _check(document, parsed)
     if find_tail(value) is not None:
         if not value.startswith(_head(ref) + b","):
-            raise BadRecord("its names are not those in its document")
+            raise InvalidRecord("its names are not those in its document")
         canonical = encode(document)
         # a layout that only looks like ours would be damaged by the next append
         return SessionRecord(ref, value if _same(value, canonical) else canonical, _expiry(fields))
     for name, ours in zip(("app_name", "user_id", "session_id"), ref, strict=True):
         if parsed.get(name, ours) != ours:
-            raise BadRecord("its names are not those in its document")
+            raise InvalidRecord("its names are not those in its document")
     if "tail_bytes" in parsed:  # ours, but another program has written the line anew
         value = encode(_with_tail_of(document, parsed))
     return SessionRecord(ref, value, _expiry(fields))
@@ -160,9 +160,9 @@ def _value(line: bytes, fields: dict[str, Any]) -> bytes:
         try:
             return text.encode()
         except UnicodeEncodeError as exc:
-            raise BadRecord("its document_text is not Unicode") from exc
+            raise InvalidRecord("its document_text is not Unicode") from exc
     if not isinstance(fields.get("document"), dict):
-        raise BadRecord("it has no document")
+        raise InvalidRecord("it has no document")
     raw = line.strip().partition(_DOCUMENT)[2][:-1]
     try:
         if parse_json(raw) == fields["document"]:
@@ -175,15 +175,15 @@ def _value(line: bytes, fields: dict[str, Any]) -> bytes:
 def _check(document: Document, parsed: dict[str, Any]) -> None:
     events = parsed["events"]
     if len(events) != len(document.events) or len(events) != document.event_count:
-        raise BadRecord("the number of its events is not its event_count")
+        raise InvalidRecord("the number of its events is not its event_count")
     for number, event in enumerate(events, 1):
         if not isinstance(event, dict):
-            raise BadRecord(f"event {number} of its document is not an object")
+            raise InvalidRecord(f"event {number} of its document is not an object")
         stamp = event.get("timestamp")
         if not isinstance(stamp, int | float) or isinstance(stamp, bool):
-            raise BadRecord(f"event {number} of its document has no timestamp")
+            raise InvalidRecord(f"event {number} of its document has no timestamp")
     if not isinstance(document.state, dict):
-        raise BadRecord("the state in its document is not an object")
+        raise InvalidRecord("the state in its document is not an object")
 
 
 def _with_tail_of(document: Document, parsed: dict[str, Any]) -> Document:
@@ -199,7 +199,7 @@ def _with_tail_of(document: Document, parsed: dict[str, Any]) -> Document:
             ttl=None if own_ttl is None else int(own_ttl),
         )
     except (KeyError, ValueError, TypeError, OverflowError) as exc:
-        raise BadRecord("its document is not a session") from exc
+        raise InvalidRecord("its document is not a session") from exc
 
 
 def _same(value: bytes, canonical: bytes) -> bool:
@@ -222,18 +222,18 @@ def _at(document: Document, ref: SessionRef) -> Document:
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise BadRecord(f"its {name} is not a text")
+        raise InvalidRecord(f"its {name} is not a text")
     try:
         value.encode()
     except UnicodeEncodeError as exc:
-        raise BadRecord(f"its {name} is not Unicode") from exc
+        raise InvalidRecord(f"its {name} is not Unicode") from exc
     return value
 
 
 def _state(fields: dict[str, Any]) -> dict[str, Any]:
     state = fields.get("state")
     if not isinstance(state, dict):
-        raise BadRecord("its state is not an object")
+        raise InvalidRecord("its state is not an object")
     return state
 
 
@@ -244,4 +244,4 @@ def _expiry(fields: dict[str, Any]) -> float | None:
     try:
         return datetime.fromisoformat(expires).timestamp()
     except (TypeError, ValueError, OverflowError) as exc:
-        raise BadRecord("its expires_at is not a time in ISO 8601") from exc
+        raise InvalidRecord("its expires_at is not a time in ISO 8601") from exc

@@ -11,7 +11,7 @@ APP, USER, TEMP = "app:", "user:", "temp:"
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceSession:
     """A session, its events as parsed JSON. `ttl_ms` None is for ever; `raw` is its whole value.
 
     `state` is as the source has it, and may hold `app:` and `user:` keys.
@@ -41,7 +41,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Unusable:
+class SkippedSession:
     """Something that ought to be a session, and why it cannot be taken over."""
 
     name: str
@@ -50,13 +50,13 @@ class Unusable:
 
 def from_fields(
     name: str, fields: Any, key_names: Sequence[str] = (), ttl_ms: int | None = None
-) -> Found | Unusable:
+) -> SourceSession | SkippedSession:
     """A session from one JSON object, under any of the field names that are in use.
 
     `key_names` are app, user and id as the key has them, where the object does not name them.
     """
     if not isinstance(fields, dict):
-        return Unusable(name, "its value is not a JSON object")
+        return SkippedSession(name, "its value is not a JSON object")
     given = [
         next((fields[label] for label in labels if isinstance(fields.get(label), str)), None)
         for labels in (
@@ -70,14 +70,14 @@ def from_fields(
             ours if ours is not None else key for ours, key in zip(given, key_names, strict=True)
         ]
     if any(part is None for part in given):
-        return Unusable(name, "it does not say of which app and user it is")
+        return SkippedSession(name, "it does not say of which app and user it is")
     events, state = fields.get("events", []), fields.get("state", {})
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        return Unusable(name, "its events are not a list of objects")
+        return SkippedSession(name, "its events are not a list of objects")
     if not isinstance(state, dict):
-        return Unusable(name, "its state is not an object")
+        return SkippedSession(name, "its state is not an object")
     app_name, user_id, session_id = (str(part) for part in given)
-    return Found(
+    return SourceSession(
         name=name,
         ref=SessionRef(app_name, user_id, session_id),
         state=state,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from adksess.store.client import Client, Server
+from adksess.store.client import Client, RedisClient
 from adksess.store.errors import AdksessError, ServerUnavailable, WrongType
 from adksess.store.settings import Settings
 
@@ -17,9 +17,9 @@ class NoClient:
         pass
 
 
-def server(url: str = "redis://host", **options: Any) -> Server:
+def server(url: str = "redis://host", **options: Any) -> RedisClient:
     connect: Any = lambda settings: NoClient()  # noqa: E731
-    return Server(Settings.parse(url), connect=connect, **options)
+    return RedisClient(Settings.parse(url), connect=connect, **options)
 
 
 def failing(*errors: Exception) -> tuple[Callable[[Client, int], Awaitable[str]], list[int]]:

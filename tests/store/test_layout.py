@@ -195,7 +195,7 @@ async def test_any_earlier_event_is_known_again_after_a_lost_answer(
         await store.append(REF, line, timestamp=float(n))
     for n, line in enumerate(lines):
         appended = await store.append(REF, line, timestamp=float(n), is_known=True)
-        assert appended.redelivered
+        assert appended.is_duplicate
         assert appended.event_count == 12
 
 
@@ -206,8 +206,8 @@ async def test_part_of_an_event_is_no_redelivery(store: SessionStore) -> None:
     for body in ({"a": 1, "b": 2}, {"x": small.decode()}, {"x": [{"a": 1}]}, {"x": "\n" + "{}"}):
         await store.append(REF, body, timestamp=5.0)
     appended = await store.append(REF, small, timestamp=5.0)
-    assert (appended.redelivered, appended.event_count) == (False, 5)
-    assert (await store.append(REF, small, timestamp=5.0)).redelivered
+    assert (appended.is_duplicate, appended.event_count) == (False, 5)
+    assert (await store.append(REF, small, timestamp=5.0)).is_duplicate
 
 
 async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: SessionStore) -> None:
@@ -246,6 +246,6 @@ async def test_a_plain_document_that_ends_almost_like_ours_is_read_whole(
     with redis.Redis.from_url(valkey_url) as client:
         client.set(store.keys.session(REF), '{"events":[],"state":{"a":1},"tail_bytes":5}')
     (summary,) = await store.summaries([REF])
-    assert summary.is_plain
+    assert summary.is_foreign
     assert summary.tail
     assert summary.tail.state == {"a": 1}

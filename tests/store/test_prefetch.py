@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 
 import pytest
 
-from adksess.store.prefetch import ahead
+from adksess.store.prefetch import prefetch
 
 
 class Source:
@@ -31,26 +31,26 @@ class Source:
 
 @pytest.mark.parametrize("length", [0, 1, 2, 100])
 async def test_the_same_items_in_the_same_order(length: int) -> None:
-    assert [item async for item in ahead(Source(length)())] == list(range(length))
+    assert [item async for item in prefetch(Source(length)())] == list(range(length))
 
 
 async def test_the_next_item_is_asked_for_before_one_is_yielded() -> None:
     source = Source(10)
-    async with aclosing(ahead(ahead(source()))) as items:
+    async with aclosing(prefetch(prefetch(source()))) as items:
         assert await anext(items) == 0
         assert source.asked >= 2
 
 
 async def test_it_runs_a_few_items_ahead_and_no_more() -> None:
     source = Source(1_000)
-    async with aclosing(ahead(source())) as items:
+    async with aclosing(prefetch(source())) as items:
         await anext(items)
         await asyncio.sleep(0.01)
         assert source.asked <= 3
 
 
 async def test_an_error_comes_after_the_items_before_it() -> None:
-    items = ahead(Source(3, breaks=True)())
+    items = prefetch(Source(3, breaks=True)())
     assert [await anext(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(OSError, match="the source broke"):
         await anext(items)
@@ -59,7 +59,7 @@ async def test_an_error_comes_after_the_items_before_it() -> None:
 async def test_stopping_early_leaves_nothing_running() -> None:
     source = Source(1_000)
     before = asyncio.all_tasks()
-    async with aclosing(ahead(source())) as items:
+    async with aclosing(prefetch(source())) as items:
         await anext(items)
     assert asyncio.all_tasks() == before
     assert source.closed
@@ -71,7 +71,7 @@ async def test_a_cancelled_consumer_leaves_nothing_running() -> None:
         await asyncio.Event().wait()
 
     async def consume() -> None:
-        async for _ in ahead(hanging()):
+        async for _ in prefetch(hanging()):
             pass
 
     before = asyncio.all_tasks()
@@ -91,7 +91,7 @@ async def test_a_source_that_loses_a_cancellation_ends_all_the_same() -> None:
             yield number
 
     before = asyncio.all_tasks()
-    async with asyncio.timeout(5), aclosing(ahead(ahead(deaf()))) as items:
+    async with asyncio.timeout(5), aclosing(prefetch(prefetch(deaf()))) as items:
         assert await anext(items) == 0
     assert asyncio.all_tasks() == before
 
@@ -101,7 +101,7 @@ async def test_a_source_that_is_cancelled_from_inside_ends_the_consumer() -> Non
         yield 0
         raise asyncio.CancelledError
 
-    items = ahead(ends())
+    items = prefetch(ends())
     assert await anext(items) == 0
     with pytest.raises(asyncio.CancelledError):
         async with asyncio.timeout(5):

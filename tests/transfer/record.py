@@ -41,7 +41,7 @@ def record(name: str, url: str) -> dict[str, Any]:
 
 
 def play_back(name: str, client: redis.Redis) -> None:
-    """Put the recorded keys into a Redis."""
+    """PutResult the recorded keys into a Redis."""
     keys = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["keys"]
     for key, item in keys.items():
         kind, value = item["type"], item["value"]

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from adksess import SessionRef, SessionStore
-from adksess.store.documents import Put, StoredValue
+from adksess.store.documents import PutResult, StoredValue
 from adksess.transfer import files
 from tests.cli.sessions import store_session
 
@@ -387,8 +387,8 @@ def test_of_many_at_once_one_is_stored(target_url: str, target: redis.Redis) -> 
                 for n in range(40)
             ]
             outcomes = [outcome for (outcome,) in await asyncio.gather(*puts)]
-            assert outcomes.count(Put.STORED) == 1
-            assert outcomes.count(Put.TAKEN) == 39
+            assert outcomes.count(PutResult.STORED) == 1
+            assert outcomes.count(PutResult.TAKEN) == 39
 
     asyncio.run(race())
 

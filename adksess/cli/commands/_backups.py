@@ -9,18 +9,19 @@ import typer
 
 from adksess.cli.commands.deletion import report_missing
 from adksess.cli.errors import ExitCode
-from adksess.cli.render.console import human_size, json_for_screens, stderr, stdout, talk
+from adksess.cli.render.console import message, stderr, stdout
+from adksess.cli.render.json_output import json_for_screens
 from adksess.cli.render.progress import Meter
-from adksess.cli.render.text import counted
+from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
-from adksess.cli.selection import Chosen, Filters, by_name, path
+from adksess.cli.selection import Filters, SelectedSessions, by_name, path
 from adksess.store.errors import AdksessError
 from adksess.store.models import SessionSummary
 from adksess.store.settings import Settings
 from adksess.store.store import SessionStore
 from adksess.transfer import files
 from adksess.transfer.exporter import Exported, Write, export_sessions, export_states, states_of
-from adksess.transfer.import_options import OnConflict, Plan
+from adksess.transfer.import_options import ImportOptions, OnConflict
 from adksess.transfer.importer import Imported, import_lines
 
 
@@ -44,9 +45,9 @@ def export_to(
         markup=False,
     )
     for session in done.left_out:
-        stderr().print(talk("warning", f"{path(session.ref)} is left out: {session.problem}."))
+        stderr().print(message("warning", f"{path(session.ref)} is left out: {session.problem}."))
     if more := done.unreadable - len(done.left_out):
-        stderr().print(talk("warning", f"{more:,} more that cannot be read are left out."))
+        stderr().print(message("warning", f"{more:,} more that cannot be read are left out."))
     if report_missing(chosen.missing):
         raise typer.Exit(ExitCode.NOT_FOUND)
     if done.unreadable:
@@ -59,8 +60,8 @@ async def _export(
     names: Sequence[str] | None,
     write: Write,
     done: Exported,
-) -> Chosen:
-    chosen = await by_name(store, names) if names else Chosen([])
+) -> SelectedSessions:
+    chosen = await by_name(store, names) if names else SelectedSessions([])
     total = len(chosen.sessions) if names is not None else await store.key_count()
     with Meter("Exporting sessions", total) as meter:
 
@@ -84,12 +85,12 @@ async def _export(
     return chosen
 
 
-def import_from(name: str, settings: Settings, plan: Plan) -> bool:
+def import_from(name: str, settings: Settings, plan: ImportOptions) -> bool:
     """Import a file, or stdin for `-`, and report. False when a line was refused."""
     fails = plan.on_conflict is OnConflict.FAIL
     with files.reading(name, twice=fails) as file:
         if fails:
-            trial = Plan(OnConflict.SKIP, plan.ttl, plan.rename_apps, dry_run=True)
+            trial = ImportOptions(OnConflict.SKIP, plan.ttl, plan.rename_apps, dry_run=True)
             found = _import(settings, file, trial, "Comparing lines")
             if found.skipped or found.state_keys_skipped:
                 raise ImportConflict(_conflicts(found))
@@ -99,7 +100,7 @@ def import_from(name: str, settings: Settings, plan: Plan) -> bool:
     return not done.refused
 
 
-def _import(settings: Settings, file: BinaryIO, plan: Plan, text: str) -> Imported:
+def _import(settings: Settings, file: BinaryIO, plan: ImportOptions, text: str) -> Imported:
     async def work(store: SessionStore) -> Imported:
         with Meter(text) as meter:
             return await import_lines(store, files.lines(file), plan, meter.advance)
@@ -107,12 +108,12 @@ def _import(settings: Settings, file: BinaryIO, plan: Plan, text: str) -> Import
     return with_store(settings, work)
 
 
-def _report(done: Imported, plan: Plan) -> None:
+def _report(done: Imported, plan: ImportOptions) -> None:
     console = stderr()
     for trouble in done.troubles:
-        console.print(talk("error", f"line {trouble.line:,} is refused: {trouble.why}."))
+        console.print(message("error", f"line {trouble.line:,} is refused: {trouble.why}."))
     if more := done.refused - len(done.troubles):
-        console.print(talk("error", f"{more:,} more lines are refused."))
+        console.print(message("error", f"{more:,} more lines are refused."))
     verb = "Would import" if plan.dry_run else "Imported"
     parts = [f"{verb} {counted(done.sessions + done.replaced, 'session')}"]
     if done.replaced:
@@ -137,14 +138,14 @@ def _report(done: Imported, plan: Plan) -> None:
             if number
         )
         console.print(
-            talk(
+            message(
                 "note",
                 f"{what} are there with other content and stay; "
                 "--on-conflict replace takes those of the file.",
             )
         )
     if done.expired:
-        console.print(talk("note", "--ttl 7d brings expired sessions back for a week."))
+        console.print(message("note", "--ttl 7d brings expired sessions back for a week."))
 
 
 def _conflicts(found: Imported) -> str:

@@ -93,10 +93,10 @@ def list_sessions(
     ] = None,
 ) -> None:
     """List the sessions, newest first."""
-    from adksess.cli.commands.list import ListRequest, print_sessions, watch_sessions
+    from adksess.cli.commands.list import ListOptions, print_sessions, watch_sessions
     from adksess.cli.selection import Filters
 
-    request = ListRequest(
+    request = ListOptions(
         settings=settings_from(redis_url, prefix=prefix),
         filters=Filters.parse(app, user, since, idle, no_ttl),
         sort=sort,

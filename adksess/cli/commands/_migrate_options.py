@@ -68,7 +68,7 @@ def migrate(
     another tool uses the keys that adksess uses, its documents are laid out anew in place. It may
     be interrupted and repeated.
     """
-    from adksess.cli.commands.migrate import Migration, detect_in, migrate_sessions
+    from adksess.cli.commands.migrate import MigrateOptions, detect_in, migrate_sessions
     from adksess.store.durations import parse_duration
 
     own = settings_from(redis_url, prefix=prefix)
@@ -82,7 +82,7 @@ def migrate(
             "Say where the sessions come from: --from redis://…, --from sqlite:///sessions.db; "
             "or, to move out, where they go: --to URI. --detect looks for what is there."
         )
-    migration = Migration(
+    migration = MigrateOptions(
         source, target, own, app, layout, None if ttl is None else parse_duration(ttl), dry_run
     )
     if not migrate_sessions(migration):

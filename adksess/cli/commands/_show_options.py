@@ -48,7 +48,7 @@ def show(
     ] = ShowOutput.PRETTY,
 ) -> None:
     """Show a session: what it is, its state, and the last of its events."""
-    from adksess.cli.commands.show import ShowRequest, show_session
+    from adksess.cli.commands.show import ShowOptions, show_session
 
     if follow and output is ShowOutput.JSON:
         raise UsageProblem("--follow has no end, and a JSON document needs one: use -o ndjson.")
@@ -56,7 +56,7 @@ def show(
         raise UsageProblem("--follow shows events, --state shows none: leave out one of them.")
     default = None if output is ShowOutput.JSON else _LAST_EVENTS
     show_session(
-        ShowRequest(
+        ShowOptions(
             settings=settings_from(redis_url, prefix=prefix),
             name=session.strip(),
             last=default if events is None else _number_of_events(events),

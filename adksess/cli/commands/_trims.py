@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adksess.cli.prompts import confirm
-from adksess.cli.render.console import human_size, stderr, stdout, talk
+from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.progress import Meter
-from adksess.cli.render.text import counted
+from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
-from adksess.cli.selection import Chosen, path
+from adksess.cli.selection import SelectedSessions, path
 from adksess.store.document import decode, find_tail
 from adksess.store.documents import StoredValue
 from adksess.store.errors import SessionUnreadable
@@ -39,7 +39,7 @@ class _Tally:
 
 
 def trim_sessions(
-    settings: Settings, chosen: Chosen, keep_last: int, *, yes: bool, dry_run: bool
+    settings: Settings, chosen: SelectedSessions, keep_last: int, *, yes: bool, dry_run: bool
 ) -> bool:
     """Ask and trim, and say on stdout what was dropped. False when a session could not be."""
     # an invocation has one event at least: a session of few events has nothing to drop
@@ -91,7 +91,7 @@ async def _trim_one(
             return
         if not write or await store.exchange(stored, result.document):
             if write and find_tail(stored.value) is None:
-                await store.enter_index(session)  # another tool's document is ours now
+                await store.index_session(session)  # another tool's document is ours now
             tally.sessions += 1
             tally.invocations += result.dropped_invocations
             tally.events += result.dropped_events
@@ -108,7 +108,7 @@ async def _trim_one(
 
 def _report(tally: _Tally) -> bool:
     for sentence in tally.problems[:_SHOWN]:
-        stderr().print(talk("warning", sentence))
+        stderr().print(message("warning", sentence))
     if more := len(tally.problems[_SHOWN:]):
-        stderr().print(talk("warning", f"{more:,} more are left alone."))
+        stderr().print(message("warning", f"{more:,} more are left alone."))
     return not tally.problems

@@ -41,7 +41,7 @@ def delete(
     dry_run: DryRunOption = False,
 ) -> None:
     """Delete sessions: those named, or those that the filters select. Asks first."""
-    from adksess.cli.commands.deletion import Erasure, erase, report_missing
+    from adksess.cli.commands.deletion import Deletion, erase, report_missing
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Filters, choose, names_from, require_choice
 
@@ -58,7 +58,7 @@ def delete(
     users = {(s.ref.app_name, s.ref.user_id) for s in chosen.sessions} if names else {(app, user)}
     erase(
         settings,
-        Erasure(
+        Deletion(
             sessions=chosen.sessions,
             unreadable=[] if names else chosen.unreadable,
             states=sorted(users) if with_user_state else [],

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adksess.cli.prompts import confirm
-from adksess.cli.render.console import human_size, safe_text, stderr, stdout, talk
+from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.progress import Meter
-from adksess.cli.render.text import counted
+from adksess.cli.render.text import counted, human_size, safe_text
 from adksess.cli.runner import with_store
 from adksess.cli.selection import path
 from adksess.store.models import SessionSummary
@@ -18,7 +18,7 @@ _NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Erasure:
+class Deletion:
     """What is to go: sessions, and the state of whole apps (user None) and users.
 
     `unreadable` sessions stay: only a person who names one knows what it is.
@@ -29,7 +29,7 @@ class Erasure:
     states: Sequence[tuple[str | None, str | None]] = ()
 
 
-def erase(settings: Settings, what: Erasure, *, yes: bool, dry_run: bool) -> None:
+def erase(settings: Settings, what: Deletion, *, yes: bool, dry_run: bool) -> None:
     """Ask, delete, and say on stdout what was deleted. Safe to interrupt and to repeat."""
     warn_of(what.unreadable)
     if not what.sessions and not what.states:
@@ -69,7 +69,7 @@ def purge(settings: Settings, app: str | None, user: str | None, *, state: bool)
 def report_missing(missing: Sequence[str]) -> bool:
     """Say which of the named sessions are not there. True if there is any."""
     for sentence in missing:
-        stderr().print(talk("error", sentence))
+        stderr().print(message("error", sentence))
     return bool(missing)
 
 
@@ -77,9 +77,9 @@ def warn_of(unreadable: Sequence[SessionSummary]) -> None:
     """Name what stands at a session's key and is none."""
     console = stderr()
     for session in unreadable[:_NAMES_SHOWN]:
-        console.print(talk("warning", f"{path(session.ref)} is left alone: {session.problem}."))
+        console.print(message("warning", f"{path(session.ref)} is left alone: {session.problem}."))
     if more := len(unreadable[_NAMES_SHOWN:]):
-        console.print(talk("warning", f"{more:,} more that cannot be read are left alone."))
+        console.print(message("warning", f"{more:,} more that cannot be read are left alone."))
 
 
 def _print_report(deleted: int, freed: int, states: int, *, asked_for_state: bool) -> None:
@@ -91,7 +91,7 @@ def _print_report(deleted: int, freed: int, states: int, *, asked_for_state: boo
         )
 
 
-async def _delete(store: SessionStore, what: Erasure) -> tuple[int, int, int]:
+async def _delete(store: SessionStore, what: Deletion) -> tuple[int, int, int]:
     deleted = freed = 0
     with Meter("Deleting sessions", len(what.sessions)) as meter:
         for start in range(0, len(what.sessions), _BATCH):
@@ -105,7 +105,7 @@ async def _delete(store: SessionStore, what: Erasure) -> tuple[int, int, int]:
     return deleted, freed, states
 
 
-def _describe(what: Erasure) -> str:
+def _describe(what: Deletion) -> str:
     """`3 sessions (4.1 kB) of 2 users in app demo`."""
     sessions = what.sessions
     apps = sorted({s.ref.app_name for s in sessions})

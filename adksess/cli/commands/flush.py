@@ -38,7 +38,7 @@ def flush(
     Never empties the database: keys that are not sessions stay. It may be interrupted and
     repeated.
     """
-    from adksess.cli.commands.deletion import Erasure, erase, purge
+    from adksess.cli.commands.deletion import Deletion, erase, purge
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Filters, by_filter
 
@@ -55,7 +55,7 @@ def flush(
     chosen = with_store(settings, lambda store: by_filter(store, filters))
     erase(
         settings,
-        Erasure(chosen.sessions, chosen.unreadable, [(app, user)] if state else []),
+        Deletion(chosen.sessions, chosen.unreadable, [(app, user)] if state else []),
         yes=yes,
         dry_run=dry_run,
     )

@@ -6,7 +6,7 @@ import typer
 
 from adksess.cli.errors import UsageProblem
 from adksess.cli.options import DryRunOption, PrefixOption, RedisUrlOption, settings_from
-from adksess.transfer.import_options import OnConflict, Plan
+from adksess.transfer.import_options import ImportOptions, OnConflict
 
 
 def import_sessions(
@@ -50,7 +50,7 @@ def import_sessions(
     from adksess.cli.commands._backups import import_from
     from adksess.store.durations import parse_duration
 
-    plan = Plan(
+    plan = ImportOptions(
         on_conflict=on_conflict,
         ttl=None if ttl is None else parse_duration(ttl),
         rename_apps=dict(_renaming(word) for word in rename_app or []),

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import safe_text, stderr, stdout, talk
+from adksess.cli.render.console import message, stderr, stdout
+from adksess.cli.render.text import safe_text
 from adksess.store.errors import AdksessError
 from adksess.store.settings import DEFAULT_TTL, Settings
 
@@ -33,7 +34,7 @@ def init_folder(agents_dir: Path, settings: Settings, *, agents_too: bool) -> bo
     if agents_too:
         folders += [agents_dir / name for name in agents]
         if not agents and not _is_agent(agents_dir):
-            stderr().print(talk("warning", f"There is no agent in {agents_dir}."))
+            stderr().print(message("warning", f"There is no agent in {agents_dir}."))
     done = [_write(folder) for folder in folders]
     _explain(agents_dir, agents, settings, agents_too=agents_too)
     return all(done)
@@ -66,10 +67,10 @@ def _write(folder: Path) -> bool:
     if package.exists():
         # Python prefers a package to a module of the same name: ours would never be loaded
         if _registers(package):
-            console.print(talk("note", f"{package} registers adksess already."))
+            console.print(message("note", f"{package} registers adksess already."))
             return True
         console.print(
-            talk("error", f"ADK loads {package} as your services. Add to it:\n\n{_LINES}\n")
+            message("error", f"ADK loads {package} as your services. Add to it:\n\n{_LINES}\n")
         )
         return False
     path = folder / "services.py"
@@ -78,10 +79,10 @@ def _write(folder: Path) -> bool:
             file.write(SERVICES)
     except FileExistsError:
         if _registers(path):
-            console.print(talk("note", f"{path} registers adksess already."))
+            console.print(message("note", f"{path} registers adksess already."))
             return True
         console.print(
-            talk("error", f"{path} is yours and was left as it is. Add to it:\n\n{_LINES}\n")
+            message("error", f"{path} is yours and was left as it is. Add to it:\n\n{_LINES}\n")
         )
         return False
     except OSError as exc:

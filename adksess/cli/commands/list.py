@@ -11,10 +11,12 @@ from typing import Any
 
 from adksess.cli.commands._list_options import STATE_COLUMN, ListOutput, SortBy
 from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import safe_text, stderr, stdout, talk, write_json, write_json_array
+from adksess.cli.render.console import message, stderr, stdout
+from adksess.cli.render.json_output import write_json, write_json_array
 from adksess.cli.render.session_table import session_table
+from adksess.cli.render.text import safe_text
 from adksess.cli.runner import with_store
-from adksess.cli.selection import Chosen, Filters, by_filter, path
+from adksess.cli.selection import Filters, SelectedSessions, by_filter, path
 from adksess.store.document import json_bytes
 from adksess.store.models import SessionSummary
 from adksess.store.settings import Settings
@@ -38,7 +40,7 @@ _WARNINGS_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class ListRequest:
+class ListOptions:
     """What was asked for. A `limit` of 0 is none; `columns` are keys of the session's state."""
 
     settings: Settings
@@ -54,7 +56,7 @@ class ListRequest:
         return sorted(sessions, key=_ORDER[self.sort], reverse=not self.reverse)
 
 
-def print_sessions(request: ListRequest) -> None:
+def print_sessions(request: ListOptions) -> None:
     """Print the sessions on stdout, and on stderr what else there is to say."""
     chosen = with_store(request.settings, lambda store: by_filter(store, request.filters))
     found = request.arrange(chosen.sessions)
@@ -70,7 +72,7 @@ def print_sessions(request: ListRequest) -> None:
     _talk(request.filters, chosen, len(shown))
 
 
-def watch_sessions(request: ListRequest, seconds: float) -> None:
+def watch_sessions(request: ListOptions, seconds: float) -> None:
     """Show the table anew until Ctrl-C. An error ends it, with the error's exit code."""
     from rich.console import Group
     from rich.live import Live
@@ -93,7 +95,7 @@ def watch_sessions(request: ListRequest, seconds: float) -> None:
     with_store(request.settings, refresh)
 
 
-def _print_rows(request: ListRequest, shown: Sequence[SessionSummary]) -> None:
+def _print_rows(request: ListOptions, shown: Sequence[SessionSummary]) -> None:
     rows = (_row(session, request.columns) for session in shown)
     if request.output is ListOutput.JSON:
         write_json_array(rows)
@@ -147,12 +149,12 @@ def _cell(value: Any) -> str:
     return safe_text(value if isinstance(value, str) else json_bytes(value).decode())
 
 
-def _talk(filters: Filters, chosen: Chosen, shown: int) -> None:
+def _talk(filters: Filters, chosen: SelectedSessions, shown: int) -> None:
     console = stderr()
     for session in chosen.unreadable[:_WARNINGS_SHOWN]:
-        console.print(talk("warning", f"{path(session.ref)} is left out: {session.problem}."))
+        console.print(message("warning", f"{path(session.ref)} is left out: {session.problem}."))
     if more := len(chosen.unreadable[_WARNINGS_SHOWN:]):
-        console.print(talk("warning", f"{more:,} more cannot be read."))
+        console.print(message("warning", f"{more:,} more cannot be read."))
     if found := len(chosen.sessions):
         if shown < found:
             console.print(f"{shown:,} of {found:,} sessions; -n 0 shows all.", style="dim")

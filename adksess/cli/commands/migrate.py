@@ -13,17 +13,24 @@ from rich.text import Text
 
 from adksess.cli.commands._migrate_options import LayoutName
 from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import safe_text, stderr, stdout, talk
+from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.progress import Meter
-from adksess.cli.render.text import counted
+from adksess.cli.render.text import counted, safe_text
 from adksess.store.document import as_seconds, decode, find_tail, parse_json
 from adksess.store.documents import StoredValue
 from adksess.store.foreign import ForeignRedis
 from adksess.store.settings import SCHEMES, Settings
 from adksess.store.store import SessionStore
 from adksess.transfer.layouts import LAYOUTS
-from adksess.transfer.migration import Outcome, Receiver, StoreReceiver, Taken, TakeOver, copy_store
-from adksess.transfer.source_session import Found, Unusable
+from adksess.transfer.migration import (
+    Migration,
+    MigrationReport,
+    Outcome,
+    Receiver,
+    StoreReceiver,
+    copy_store,
+)
+from adksess.transfer.source_session import SkippedSession, SourceSession
 
 if TYPE_CHECKING:
     from google.adk.sessions.base_session_service import BaseSessionService
@@ -32,7 +39,7 @@ _BATCH = 100
 
 
 @dataclass(frozen=True)
-class Migration:
+class MigrateOptions:
     """What was asked for. Without a source or a target, that side is our own store."""
 
     source: str | None
@@ -44,7 +51,7 @@ class Migration:
     dry_run: bool
 
 
-def migrate_sessions(migration: Migration) -> bool:
+def migrate_sessions(migration: MigrateOptions) -> bool:
     """Take the sessions over and report. False when one could not be."""
     source = _place(migration.source, migration.own)
     target = _place(migration.target, migration.own)
@@ -105,7 +112,9 @@ def _place(uri: str | None, own: Settings) -> Settings | str:
     return uri
 
 
-async def _migrate(migration: Migration, source: Settings | str, target: Settings | str) -> Taken:
+async def _migrate(
+    migration: MigrateOptions, source: Settings | str, target: Settings | str
+) -> MigrationReport:
     from adksess.adk.other_services import encode_event
 
     async with AsyncExitStack() as stack:
@@ -117,7 +126,7 @@ async def _migrate(migration: Migration, source: Settings | str, target: Setting
             receiver = StoreReceiver(store, encode_event, migration.ttl)
         else:
             receiver = await _service_receiver(target, stack)
-        work = TakeOver(receiver, encode_event, dry_run=migration.dry_run)
+        work = Migration(receiver, encode_event, dry_run=migration.dry_run)
         if isinstance(source, str):
             service = await _service(source, stack, must_exist=True)
             await _from_service(service, migration.app, work)
@@ -129,10 +138,10 @@ async def _migrate(migration: Migration, source: Settings | str, target: Setting
 
 async def _from_redis(
     stack: AsyncExitStack,
-    migration: Migration,
+    migration: MigrateOptions,
     source: Settings,
     target: SessionStore | None,
-    work: TakeOver,
+    work: Migration,
 ) -> None:
     """Every layout there. Our own documents go from store to store as they are."""
     wanted = migration.layout
@@ -171,7 +180,7 @@ async def _from_redis(
             await work.states(ours.all_states(migration.app))
 
 
-async def _from_service(service: "BaseSessionService", app: str | None, work: TakeOver) -> None:
+async def _from_service(service: "BaseSessionService", app: str | None, work: Migration) -> None:
     from adksess.adk.other_services import app_names, sessions
 
     apps = [app] if app is not None else await app_names(service)
@@ -210,13 +219,13 @@ async def _documents(
 
 async def _as_found(
     documents: AsyncIterator[list[StoredValue]],
-) -> AsyncIterator[Sequence[Found | Unusable]]:
+) -> AsyncIterator[Sequence[SourceSession | SkippedSession]]:
     """Our own sessions in the form of everybody's, for a session service of ADK."""
     async for batch in documents:
         for stored in batch:
             document = decode(stored.value, stored.ref)
             yield [
-                Found(
+                SourceSession(
                     name="/".join(stored.ref),
                     ref=stored.ref,
                     state=document.state,
@@ -228,7 +237,7 @@ async def _as_found(
             ]
 
 
-async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str, Taken]]:
+async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str, MigrationReport]]:
     """Layout, title and what there is of it, for each layout that there is."""
     async with AsyncExitStack() as stack:
         if isinstance(place, str):
@@ -245,7 +254,7 @@ async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str
             taken = await _counted(layout.sessions(redis, app), f"Looking for {layout.title}")
             if taken.failed or any(taken.outcomes.values()):
                 found.append((layout.name, layout.title, taken))
-        ours = Taken()
+        ours = MigrationReport()
         store = await stack.enter_async_context(SessionStore(place))
         async for batch in _documents(store, app, plain_too=False):
             for stored in batch:
@@ -257,12 +266,14 @@ async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str
         return found
 
 
-async def _counted(batches: AsyncIterator[list[Found | Unusable]], text: str) -> Taken:
-    taken = Taken()
+async def _counted(
+    batches: AsyncIterator[list[SourceSession | SkippedSession]], text: str
+) -> MigrationReport:
+    taken = MigrationReport()
     with Meter(text) as meter:
         async for batch in batches:
             for item in batch:
-                if isinstance(item, Unusable):
+                if isinstance(item, SkippedSession):
                     taken.fail(item.name, item.why)
                 else:
                     taken.outcomes[Outcome.COPIED] += 1
@@ -283,12 +294,12 @@ def _same_place(one: Settings | str, other: Settings | str) -> bool:
     return bool(place(one) == place(other))
 
 
-def _report(migration: Migration, taken: Taken, *, is_service: bool) -> None:
+def _report(migration: MigrateOptions, taken: MigrationReport, *, is_service: bool) -> None:
     console = stderr()
     for problem in taken.problems:
-        console.print(talk("error", f"{problem.name} is not taken over: {problem.why}."))
+        console.print(message("error", f"{problem.name} is not taken over: {problem.why}."))
     if more := taken.failed - len(taken.problems):
-        console.print(talk("error", f"{more:,} more are not taken over."))
+        console.print(message("error", f"{more:,} more are not taken over."))
     copied, anew = taken.outcomes[Outcome.COPIED], taken.outcomes[Outcome.REFRAMED]
     verb = "Would take over" if migration.dry_run else "Took over"
     parts = [

@@ -13,16 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from adksess.cli.commands._show_options import ShowOutput
-from adksess.cli.render.console import (
-    human_size,
-    json_text,
-    relative_time,
-    safe_text,
-    stderr,
-    stdout,
-    write_json,
-)
+from adksess.cli.render.console import stderr, stdout
 from adksess.cli.render.event_log import EventPrinter
+from adksess.cli.render.json_output import json_text, write_json
+from adksess.cli.render.text import human_size, relative_time, safe_text
 from adksess.cli.runner import with_store
 from adksess.cli.selection import path, the_one
 from adksess.store.document import as_dict, parse_events
@@ -37,7 +31,7 @@ _POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class ShowRequest:
+class ShowOptions:
     """What was asked for. `last` is a number of events, None for all."""
 
     settings: Settings
@@ -48,7 +42,7 @@ class ShowRequest:
     output: ShowOutput
 
 
-def show_session(request: ShowRequest) -> None:
+def show_session(request: ShowOptions) -> None:
     """Print the session on stdout, then what is appended while `follow` lasts.
 
     Raises SessionNotFound, AmbiguousSession, SessionUnreadable.
@@ -82,7 +76,7 @@ def show_session(request: ShowRequest) -> None:
 
 
 async def _follow(
-    store: SessionStore, ref: SessionRef, seen: int, request: ShowRequest, printer: EventPrinter
+    store: SessionStore, ref: SessionRef, seen: int, request: ShowOptions, printer: EventPrinter
 ) -> None:
     while True:
         (*found,) = await store.summaries([ref])
@@ -112,7 +106,7 @@ def _print_lines(events: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_pretty(
     console: Console,
-    request: ShowRequest,
+    request: ShowOptions,
     summary: SessionSummary,
     stored: StoredSession,
     printer: EventPrinter,

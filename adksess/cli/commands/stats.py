@@ -35,7 +35,8 @@ def stats(
     output: OutputOption = OutputFormat.TABLE,
 ) -> None:
     """Sum up the sessions: for each app how many, how large, how old; and activity by day."""
-    from adksess.cli.render.console import stderr, write_json
+    from adksess.cli.render.console import stderr
+    from adksess.cli.render.json_output import write_json
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Filters, by_filter
 
@@ -94,7 +95,8 @@ def _print(apps: list[dict[str, Any]], days: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from adksess.cli.render.console import human_size, relative_time, safe_text, stdout
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.text import human_size, relative_time, safe_text
 
     def ago(iso: str) -> str:
         return relative_time(datetime.fromisoformat(iso).timestamp())

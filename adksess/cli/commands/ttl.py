@@ -23,7 +23,7 @@ from adksess.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from adksess.cli.selection import Chosen
+    from adksess.cli.selection import SelectedSessions
     from adksess.store.models import SessionSummary
     from adksess.store.store import SessionStore
 
@@ -93,7 +93,9 @@ def ttl(
         raise typer.Exit(ExitCode.NOT_FOUND)
 
 
-async def _set(store: "SessionStore", chosen: "Chosen", seconds: int) -> "Chosen":
+async def _set(
+    store: "SessionStore", chosen: "SelectedSessions", seconds: int
+) -> "SelectedSessions":
     """Set every expiry, and read the sessions again."""
     from dataclasses import replace
 
@@ -111,7 +113,9 @@ def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from adksess.cli.render.console import safe_text, stdout, write_json
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.json_output import write_json
+    from adksess.cli.render.text import safe_text
     from adksess.store.durations import format_duration
 
     rows = [

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adksess.cli.render.console import human_size, safe_text
+from adksess.cli.render.text import human_size, safe_text
 from adksess.store.document import json_bytes
 
 _VALUE_LENGTH = 200

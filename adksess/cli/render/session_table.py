@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from adksess.cli.render.console import human_size, relative_time, safe_text
+from adksess.cli.render.text import human_size, relative_time, safe_text
 from adksess.store.document import json_bytes
 from adksess.store.durations import format_duration, short_duration
 from adksess.store.models import SessionSummary

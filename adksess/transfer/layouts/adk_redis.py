@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from adksess.store.foreign import ForeignRedis
 from adksess.transfer.layouts.base import Items, Layout, parsed
-from adksess.transfer.source_session import Unusable, from_fields
+from adksess.transfer.source_session import SkippedSession, from_fields
 
 _PREFIX = "adk:session:"
 _STATES = (b"adk:session:app_state:", b"adk:session:user_state:")
@@ -22,7 +22,7 @@ async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> 
             # the session names itself: a key cannot be taken apart where names have colons
             found.append(from_fields(name, fields, ttl_ms=ttl))
         elif not key.startswith(_STATES):
-            found.append(Unusable(name, "it is not JSON of ADK's session service"))
+            found.append(SkippedSession(name, "it is not JSON of ADK's session service"))
     return found
 
 

@@ -9,7 +9,7 @@ from adksess.store.document import as_seconds
 from adksess.store.foreign import ForeignRedis
 from adksess.store.keys import SessionRef
 from adksess.transfer.layouts.base import Items, Layout, parsed
-from adksess.transfer.source_session import Found, Unusable, splits
+from adksess.transfer.source_session import SkippedSession, SourceSession, splits
 
 _PREFIX, _META, _STATE, _EVENTS = "adk:sessions:", ":meta", ":state", ":events"
 
@@ -30,20 +30,24 @@ async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> 
         if len(readings) != 1:
             if app is None or readings:
                 found.append(
-                    Unusable(stem, "its key does not tell app from user: name the app with --app")
+                    SkippedSession(
+                        stem, "its key does not tell app from user: name the app with --app"
+                    )
                 )
             continue
         events = [parsed(event) for event in history]
         fields = parsed(state) if state is not None else {}
         if not isinstance(fields, dict) or not all(isinstance(event, dict) for event in events):
-            found.append(Unusable(stem, "its state or an event is not a JSON object"))
+            found.append(SkippedSession(stem, "its state or an event is not a JSON object"))
             continue
         # what this package calls the last update is the creation: appends do not move it
         created = as_seconds(parsed(meta.get(b"last_update_time")))
         app_name, user_id = readings[0]
         ref = SessionRef(app_name, user_id, session_id)
         updated = None if events else created
-        found.append(Found(stem, ref, fields, events, last_update_time=updated, created=created))
+        found.append(
+            SourceSession(stem, ref, fields, events, last_update_time=updated, created=created)
+        )
     return found
 
 

@@ -8,9 +8,9 @@ from adksess.store.document import parse_json
 from adksess.store.documents import StoredState
 from adksess.store.foreign import ForeignRedis
 from adksess.store.keys import escape_glob
-from adksess.transfer.source_session import Found, Unusable
+from adksess.transfer.source_session import SkippedSession, SourceSession
 
-Items = list["Found | Unusable"]
+Items = list["SourceSession | SkippedSession"]
 
 
 class ReadSessions(Protocol):
@@ -70,8 +70,8 @@ def _between(key: bytes, before: str, after: str) -> str:
     return text[len(before) : len(text) - len(after)]
 
 
-def _is_other(item: Found | Unusable, app: str | None) -> bool:
-    return app is not None and isinstance(item, Found) and item.ref.app_name != app
+def _is_other(item: SourceSession | SkippedSession, app: str | None) -> bool:
+    return app is not None and isinstance(item, SourceSession) and item.ref.app_name != app
 
 
 async def _states(redis: ForeignRedis, keys: Sequence[bytes]) -> list[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from adksess.store.foreign import ForeignRedis
 from adksess.transfer.layouts.base import Items, Layout, parsed
-from adksess.transfer.source_session import Found, from_fields
+from adksess.transfer.source_session import SourceSession, from_fields
 
 _PREFIX = "session:"
 
@@ -20,7 +20,7 @@ async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> 
         if fields.get("id") != name.removeprefix(_PREFIX):
             continue
         item = from_fields(name, fields, ttl_ms=ttl)
-        if isinstance(item, Found):
+        if isinstance(item, SourceSession):
             found.append(item)
     return found
 

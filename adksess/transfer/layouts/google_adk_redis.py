@@ -9,7 +9,7 @@ from dataclasses import replace
 from adksess.store.document import find_tail
 from adksess.store.foreign import ForeignRedis
 from adksess.transfer.layouts.base import Items, Layout, parsed
-from adksess.transfer.source_session import Found, Unusable, from_fields, splits
+from adksess.transfer.source_session import SkippedSession, SourceSession, from_fields, splits
 
 _PREFIX = "session:"
 
@@ -30,11 +30,11 @@ async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> 
         if app is not None:
             readings = [reading for reading in readings if reading[0] == app]
         item = from_fields(name, fields, readings[0] if len(readings) == 1 else (), ttl)
-        if isinstance(item, Unusable) and len(readings) > 1:
-            item = Unusable(
+        if isinstance(item, SkippedSession) and len(readings) > 1:
+            item = SkippedSession(
                 name, "its key has more colons than one can tell names by: name the app with --app"
             )
-        found.append(replace(item, raw=value) if isinstance(item, Found) else item)
+        found.append(replace(item, raw=value) if isinstance(item, SourceSession) else item)
     return found
 
 

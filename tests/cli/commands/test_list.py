@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from adksess.cli.render.console import write_json, write_json_array
+from adksess.cli.render.json_output import write_json, write_json_array
 from tests.cli.sessions import store_session
 from tests.conftest import Run
 

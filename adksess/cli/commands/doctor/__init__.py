@@ -45,7 +45,7 @@ def doctor(
     from dataclasses import asdict
 
     from adksess.cli.commands.doctor import checks
-    from adksess.cli.render.console import write_json
+    from adksess.cli.render.json_output import write_json
 
     settings = settings_from(redis_url, prefix=prefix)
     found = checks.check_redis(settings)
@@ -69,7 +69,8 @@ def _print(found: "Sequence[Check]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from adksess.cli.render.console import safe_text, stdout
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.text import safe_text
 
     rows = Table.grid(padding=(0, 2))
     rows.add_column(no_wrap=True)

@@ -9,8 +9,7 @@ from typing import Literal
 from adksess.adk.probe import probe
 from adksess.adk.registry import look_up, register_services
 from adksess.adk.services_subprocess import ServicesCheckFailed, check_services
-from adksess.cli.render.console import human_size
-from adksess.cli.render.text import counted
+from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
 from adksess.cli.selection import path
 from adksess.store.audit import Audit
@@ -169,11 +168,11 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
             f"{_some([path(session.ref) for session in found.unreadable])}",
             "Look at them with redis-cli; adksess leaves them alone.",
         )
-    if found.misplaced:
+    if found.wrong_type:
         yield Check(
             "other types",
             "warn",
-            f"keys of adksess by their names, which hold something else: {_some(found.misplaced)}",
+            f"keys of adksess by their names, which hold something else: {_some(found.wrong_type)}",
             "Rename or delete them with redis-cli: sessions there cannot be created or changed.",
         )
     if found.without_ttl:

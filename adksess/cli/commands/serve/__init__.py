@@ -59,12 +59,12 @@ def serve(
 
     Ctrl-C stops the server; the sessions stay.
     """
-    from adksess.cli.commands.serve.server import ServeRequest, serve_agents
+    from adksess.cli.commands.serve.server import ServeOptions, serve_agents
 
     if embedded and _is_on_command_line(ctx, "redis_url"):
         raise UsageProblem("--embedded and --redis-url exclude each other: leave one of them out.")
     code = serve_agents(
-        ServeRequest(
+        ServeOptions(
             settings=settings_from(None if embedded else redis_url, ttl=ttl, prefix=prefix),
             url_given=redis_url is not None,
             adk_args=words or [],

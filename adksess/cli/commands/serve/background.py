@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from adksess.cli.render.console import safe_text, stderr, talk
-from adksess.cli.render.text import counted
+from adksess.cli.render.console import message, stderr
+from adksess.cli.render.text import counted, safe_text
 from adksess.cli.runner import with_store
 from adksess.store.errors import AdksessError
 from adksess.store.settings import Settings
@@ -39,7 +39,7 @@ def entering_sessions_of_others(settings: Settings) -> Iterator[None]:
 def _enter(settings: Settings, stopping: threading.Event) -> None:
     async def enter(store: "SessionStore") -> int:
         entered = 0
-        async for count in store.enter_missing():
+        async for count in store.index_missing():
             entered += count
             if stopping.is_set():
                 break
@@ -50,12 +50,12 @@ def _enter(settings: Settings, stopping: threading.Event) -> None:
     except AdksessError as exc:
         if not stopping.is_set():
             why = f"Sessions that other tools wrote may be missing from ADK's lists. {exc}"
-            stderr().print(talk("warning", why))
+            stderr().print(message("warning", why))
         return
     if entered:
         sessions = counted(entered, "session")
         what = f"{sessions} that another tool wrote can now be seen in ADK's lists."
-        stderr().print(talk("note", what))
+        stderr().print(message("note", what))
 
 
 def print_created_sessions() -> None:

@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from adksess import __version__
-from adksess.cli.render.console import safe_text, stderr, talk
+from adksess.cli.render.console import message, stderr
+from adksess.cli.render.text import safe_text
 from adksess.store.durations import format_duration
 from adksess.store.settings import Settings
 
@@ -66,7 +67,7 @@ def print_banner(banner: Banner) -> None:
     rows.add_row("", Text("in another terminal; Ctrl-C here stops the server"))
     console.print(Padding(Group(heading, "", rows), (1, 0, 1, 2), expand=False))
     for caution in banner.cautions:
-        console.print(talk("warning", f"{caution}\n"))
+        console.print(message("warning", f"{caution}\n"))
 
 
 def addresses(banner: Banner) -> list[str]:

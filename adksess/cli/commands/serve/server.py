@@ -33,7 +33,7 @@ To see it work without one: adksess serve --demo"""
 
 
 @dataclass(frozen=True)
-class ServeRequest:
+class ServeOptions:
     """What was asked for. `adk_args` go to ADK; `embedded` is None where it is left to us."""
 
     settings: Settings
@@ -47,7 +47,7 @@ class ServeRequest:
     embedded: bool | None
 
 
-def serve_agents(request: ServeRequest) -> int:
+def serve_agents(request: ServeOptions) -> int:
     """Serve until stopped. Returns the exit code."""
     settings, command, adk_args = request.settings, request.command, request.adk_args
     given = _read(command, adk_args)

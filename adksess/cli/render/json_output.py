@@ -1,0 +1,44 @@
+"""JSON and NDJSON on stdout, with the characters escaped that a terminal would interpret."""
+
+import re
+import sys
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+_ARRAY_BATCH = 500
+
+_NOT_FOR_SCREENS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """`value` as JSON. What a terminal might obey is escaped, which means the same in JSON.
+
+    JSON escapes the ASCII controls itself; the others are legal in it, but not on a screen.
+    """
+    from adksess.store.document import json_bytes
+
+    data = json_bytes(value, indent=indent)
+    text = data.decode()
+    if data.isascii() and b"\x7f" not in data:
+        return text
+    return json_for_screens(text)
+
+
+def json_for_screens(text: str) -> str:
+    """JSON text with what a terminal might obey escaped: the same to every reader of JSON."""
+    return _NOT_FOR_SCREENS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def write_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print JSON on stdout, and a newline."""
+    sys.stdout.write(json_text(value, indent=indent) + "\n")
+
+
+def write_json_array(values: Iterable[Any]) -> None:
+    """Print a JSON array on stdout, as write_json() would, without holding all of it at once."""
+    values, separator = iter(values), "[\n"
+    while batch := list(islice(values, _ARRAY_BATCH)):
+        sys.stdout.write(separator + json_text(batch).removeprefix("[\n").removesuffix("\n]"))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")

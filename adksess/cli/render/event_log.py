@@ -10,6 +10,14 @@ from rich.text import Text
 
 from adksess.cli.render.text import human_size, safe_text
 from adksess.store.document import json_bytes
+from adksess.transfer.history import (
+    compacted_positions,
+    content_parts,
+    get_field,
+    get_object,
+    rewound_positions,
+    timestamp,
+)
 
 _VALUE_LENGTH = 200
 _LONGEST_AUTHOR = 20
@@ -59,10 +67,10 @@ def _author(event: Mapping[str, Any]) -> str:
 def _lines(event: Mapping[str, Any]) -> Iterator[Text]:
     content = event.get("content")
     if isinstance(content, Mapping):
-        for part in _parts(content):
+        for part in content_parts(content):
             yield from _part(part)
-    if code := _get(event, "error_code", "errorCode"):
-        message = _get(event, "error_message", "errorMessage") or ""
+    if code := get_field(event, "error_code"):
+        message = get_field(event, "error_message") or ""
         yield Text(safe_text(f"error {code}: {message}", multiline=True), style="red")
     actions = event.get("actions")
     if isinstance(actions, Mapping):
@@ -71,117 +79,72 @@ def _lines(event: Mapping[str, Any]) -> Iterator[Text]:
         yield Text.assemble(("output ", "magenta"), _short(event["output"]))
 
 
-def _part(part: Any) -> Iterator[Text]:
-    if not isinstance(part, Mapping):
-        return
+def _part(part: Mapping[str, Any]) -> Iterator[Text]:
     if text := part.get("text"):
         is_thought = bool(part.get("thought"))
         shown = safe_text(str(text), multiline=True)
         yield Text(
             f"(thought) {shown}" if is_thought else shown, style="italic" if is_thought else ""
         )
-    if call := _mapping(part, "function_call", "functionCall"):
+    if call := get_object(part, "function_call"):
         arguments = _pairs(call.get("args") or {}, "=")
         yield Text.assemble(
             ("→ ", "magenta"), (safe_text(str(call.get("name"))), "magenta"), f"({arguments})"
         )
-    if answer := _mapping(part, "function_response", "functionResponse"):
+    if answer := get_object(part, "function_response"):
         name = safe_text(str(answer.get("name")))
         yield Text.assemble(
             ("← ", "magenta"), (name, "magenta"), " ", _short(answer.get("response"))
         )
-    if blob := _mapping(part, "inline_data", "inlineData"):
+    if blob := get_object(part, "inline_data"):
         size = human_size(len(str(blob.get("data") or "")) * 3 // 4)
         yield Text(f"<{_mime(blob)}, {size}>", style="cyan")
-    if file := _mapping(part, "file_data", "fileData"):
-        uri = _get(file, "file_uri", "fileUri") or ""
+    if file := get_object(part, "file_data"):
+        uri = get_field(file, "file_uri") or ""
         yield Text(safe_text(f"<{_mime(file)}, {uri}>"), style="cyan")
-    if code := _mapping(part, "executable_code", "executableCode"):
+    if code := get_object(part, "executable_code"):
         yield Text(safe_text(str(code.get("code")), multiline=True), style="cyan")
-    if result := _mapping(part, "code_execution_result", "codeExecutionResult"):
+    if result := get_object(part, "code_execution_result"):
         yield Text.assemble(("= ", "cyan"), safe_text(str(result.get("output")), multiline=True))
 
 
 def _actions(actions: Mapping[str, Any]) -> Iterator[Text]:
-    if delta := _get(actions, "state_delta", "stateDelta"):
+    if delta := get_field(actions, "state_delta"):
         yield Text.assemble(("state ", "yellow"), _pairs(delta, " = "))
-    if delta := _get(actions, "artifact_delta", "artifactDelta"):
+    if delta := get_field(actions, "artifact_delta"):
         yield Text.assemble(("artifact ", "yellow"), _pairs(delta, " version "))
-    if agent := _get(actions, "transfer_to_agent", "transferToAgent"):
+    if agent := get_field(actions, "transfer_to_agent"):
         yield Text.assemble(("transfer to ", "yellow"), safe_text(str(agent)))
     if actions.get("escalate"):
         yield Text("escalate", style="yellow")
-    if invocation := _rewind(actions):
-        yield Text.assemble(("rewind to before ", "yellow"), safe_text(invocation))
+    if invocation := get_field(actions, "rewind_before_invocation_id"):
+        yield Text.assemble(("rewind to before ", "yellow"), safe_text(str(invocation)))
     if compaction := actions.get("compaction"):
-        summary = _get(compaction, "compacted_content", "compactedContent") or {}
+        summary = get_field(compaction, "compacted_content") or {}
         yield Text("compaction of the events before:", style="yellow")
-        for part in _parts(summary):
+        for part in content_parts(summary):
             yield from _part(part)
 
 
 def _marks(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """For each event `rewound`, `compacted`, or nothing. ADK keeps such events in the history."""
+    """Return `rewound`, `compacted` or nothing for each event: ADK keeps them in the history."""
     marks = [""] * len(events)
-    for position, event in enumerate(events):
-        actions = event.get("actions")
-        if not isinstance(actions, Mapping):
-            continue
-        if invocation := _rewind(actions):
-            ids = [_get(e, "invocation_id", "invocationId") for e in events[:position]]
-            if invocation in ids:
-                first = ids.index(invocation)
-                marks[first:position] = ["rewound"] * (position - first)
-        if isinstance(compaction := actions.get("compaction"), Mapping):
-            start = _get(compaction, "start_timestamp", "startTimestamp")
-            end = _get(compaction, "end_timestamp", "endTimestamp")
-            for earlier, other in enumerate(events[:position]):
-                if _is_number(start) and _is_number(end) and start <= _timestamp(other) <= end:
-                    marks[earlier] = marks[earlier] or "compacted"
+    for position in compacted_positions(events):
+        marks[position] = "compacted"
+    for position in rewound_positions(events):
+        marks[position] = "rewound"
     return marks
-
-
-def _rewind(actions: Mapping[str, Any]) -> str:
-    value = _get(actions, "rewind_before_invocation_id", "rewindBeforeInvocationId")
-    return str(value) if value else ""
-
-
-def _get(fields: Any, *names: str) -> Any:
-    """The first of some names that is there: other tools write camelCase."""
-    if not isinstance(fields, Mapping):
-        return None
-    return next((fields[name] for name in names if fields.get(name) is not None), None)
-
-
-def _mapping(fields: Any, *names: str) -> Mapping[str, Any]:
-    """Likewise, empty where it is no object: what is stored may be anything."""
-    value = _get(fields, *names)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _parts(content: Any) -> list[Any]:
-    parts = _get(content, "parts")
-    return parts if isinstance(parts, list) else []
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _timestamp(event: Mapping[str, Any]) -> float:
-    value = event.get("timestamp")
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _moment(event: Mapping[str, Any]) -> datetime:
     try:
-        return datetime.fromtimestamp(_timestamp(event)).astimezone()
+        return datetime.fromtimestamp(timestamp(event)).astimezone()
     except (ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(0).astimezone()
 
 
 def _mime(blob: Mapping[str, Any]) -> str:
-    return safe_text(str(_get(blob, "mime_type", "mimeType") or "data"))
+    return safe_text(str(get_field(blob, "mime_type") or "data"))
 
 
 def _pairs(values: Any, between: str) -> str:

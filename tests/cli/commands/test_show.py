@@ -104,6 +104,22 @@ def test_the_last_events_and_all(run: Run, valkey_url: str) -> None:
         assert run("show", "session-1", "--events", wrong).code == 2
 
 
+def test_an_undone_rewind_marks_nothing_but_itself(run: Run, valkey_url: str) -> None:
+    back = {"rewind_before_invocation_id": "i2"}, {"rewind_before_invocation_id": "r1"}
+    store_session(
+        valkey_url,
+        events=(
+            _event({"text": "first"}, invocation_id="i1"),
+            _event({"text": "second"}, invocation_id="i2"),
+            {"author": "user", "invocation_id": "r1", "actions": back[0]},
+            {"author": "user", "invocation_id": "r2", "actions": back[1]},
+        ),
+    )
+    marked = [line for line in run("show", "session-1").out.splitlines() if "[rewound]" in line]
+    assert len(marked) == 1
+    assert "rewind to before i2" in marked[0]
+
+
 def test_an_event_is_told_in_words(run: Run, valkey_url: str) -> None:
     picture = base64.b64encode(b"x" * 1_200_000).decode()
     store_session(

@@ -73,6 +73,34 @@ class Keys:
         """
         return self._key("user_sessions", app_name, user_id)
 
+    def app_sessions(self, app_name: str) -> bytes:
+        """Sorted set, the recency index: every session of an app by last update. Never expires.
+
+        The score is the last update in whole Unix seconds of the server's clock, the member what
+        app_member() returns.
+        """
+        return self._key("app_sessions", app_name)
+
+    def app_member(self, ref: SessionRef) -> bytes:
+        """`{user}:{id}`, encoded as in the key: a session's member in its app's recency index."""
+        return self.session(ref)[len(self._app_start(ref.app_name)) :]
+
+    def app_documents(self, app_name: str, members: Sequence[bytes]) -> list[bytes]:
+        """The keys of an app's sessions, by members of its recency index."""
+        start = self._app_start(app_name)
+        return [start + member for member in members]
+
+    def session_apps(self) -> bytes:
+        """Set: the names of the apps that have a recency index. Never expires."""
+        return f"{self.prefix}session_apps".encode()
+
+    def session_index(self) -> bytes:
+        """String: present once a full pass has found or put every session in the recency index.
+
+        The value is when that pass ended, in Unix seconds of the server's clock. Never expires.
+        """
+        return f"{self.prefix}session_index".encode()
+
     def app_state(self, app_name: str) -> bytes:
         """Hash: `app:` state, field = key without the prefix, value = JSON. Never expires."""
         return self._key("app_state", app_name)
@@ -103,6 +131,19 @@ class Keys:
         """A MATCH pattern for every user's index, or those of one app."""
         return self._pattern("user_sessions", app_name)
 
+    def app_sessions_pattern(self) -> bytes:
+        """A MATCH pattern for the recency index of every app."""
+        return self._pattern("app_sessions")
+
+    def parse_app_sessions(self, key: bytes) -> str | None:
+        """The app whose recency index a key holds; None for another key."""
+        parts = self._parts("app_sessions", key, 1)
+        return parts[0] if parts else None
+
+    def parse_app_member(self, app_name: str, member: bytes) -> SessionRef | None:
+        """The session that a member of an app's recency index names; None for any other text."""
+        return self.parse_session(self._app_start(app_name) + member)
+
     def parse_session(self, key: bytes) -> SessionRef | None:
         """The session that a key names; None for a key that is not a session's."""
         parts = self._parts("session", key, 3)
@@ -122,6 +163,10 @@ class Keys:
         """The app whose state a key holds; None for another key."""
         parts = self._parts("app_state", key, 1)
         return parts[0] if parts else None
+
+    def _app_start(self, app_name: str) -> bytes:
+        """What the keys of an app's sessions start with."""
+        return self._key("session", app_name) + b":"
 
     def _key(self, kind: str, *names: str) -> bytes:
         joined = ":".join(names)

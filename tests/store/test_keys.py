@@ -39,6 +39,26 @@ def test_other_keys() -> None:
     assert keys.parse_user_state(b"p:user_state:demo:u%25") == UserRef("demo", "u%")
 
 
+def test_keys_of_the_recency_index() -> None:
+    keys = Keys("p:")
+    ref = SessionRef("a:b", "u:v", "8e42")
+    assert keys.app_sessions("a:b") == b"p:app_sessions:a%3Ab"
+    assert keys.app_member(ref) == b"u%3Av:8e42"
+    assert keys.app_documents("a:b", [b"u%3Av:8e42"]) == [keys.session(ref)]
+    assert keys.session_apps() == b"p:session_apps"
+    assert keys.session_index() == b"p:session_index"
+    assert keys.app_sessions_pattern() == b"p:app_sessions:*"
+    assert keys.parse_app_sessions(b"p:app_sessions:a%3Ab") == "a:b"
+    assert keys.parse_app_member("a:b", b"u%3Av:8e42") == ref
+    assert keys.parse_app_member("a:b", b"u:v:8e42") is None
+
+
+@given(names, names, names)
+def test_a_member_names_its_session(app: str, user: str, session_id: str) -> None:
+    keys, ref = Keys(), SessionRef(app, user, session_id)
+    assert keys.parse_app_member(app, keys.app_member(ref)) == ref
+
+
 def test_patterns() -> None:
     keys = Keys("p*:")
     assert keys.sessions_pattern() == rb"p\*:session:*"

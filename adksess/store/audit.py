@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from adksess.store import scripts
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.models import SessionSummary

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from adksess.store import scripts
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.keys import Keys
 from adksess.store.models import SessionSummary
 from adksess.store.prefetch import prefetch

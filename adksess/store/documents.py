@@ -6,7 +6,8 @@ from enum import IntEnum
 from typing import Any
 
 from adksess.store import scripts
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.document import Document, encode, json_bytes, unreadable
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef

@@ -6,7 +6,8 @@ from typing import Any
 from redis.asyncio import RedisCluster
 
 from adksess.store import scripts
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.document import (
     Document,
     decode,

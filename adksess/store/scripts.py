@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 
-from adksess.store.client import Client
+from adksess.store.connect import Client
 
 Argument: TypeAlias = str | bytes | int | float
 
@@ -35,9 +35,9 @@ class Script:
     async def run(self, client: Client, keys: Sequence[bytes], *args: Argument) -> Any:
         """Run the script in one round trip."""
         try:
-            return await _execute(client, "EVALSHA", self.sha, len(keys), *keys, *args)
+            return await execute(client, "EVALSHA", self.sha, len(keys), *keys, *args)
         except NoScriptError:
-            return await _execute(client, "EVAL", self.text, len(keys), *keys, *args)
+            return await execute(client, "EVAL", self.text, len(keys), *keys, *args)
 
 
 CREATE = Script.load("_index_session", "create_session")
@@ -88,8 +88,9 @@ async def run_all(client: Client, calls: Sequence[tuple[Argument, ...] | ScriptC
 async def _run_one(client: Client, call: tuple[Argument, ...] | ScriptCall) -> Any:
     if isinstance(call, ScriptCall):
         return await call.script.run(client, call.keys, *call.args)
-    return await _execute(client, *call)
+    return await execute(client, *call)
 
 
-def _execute(client: Client, *command: Argument) -> Awaitable[Any]:
+def execute(client: Client, *command: Argument) -> Awaitable[Any]:
+    """Run one command."""
     return cast("Awaitable[Any]", client.execute_command(*command))

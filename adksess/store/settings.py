@@ -11,6 +11,9 @@ from adksess.store.errors import InvalidDuration, InvalidURL
 
 DEFAULT_URL = "redis://localhost:6379/0"
 DEFAULT_TTL = 86_400
+TIMEOUT = 5.0
+"""Seconds that one call may take, its retries included, unless the URL has socket_timeout."""
+
 SCHEMES = (
     "redis",
     "rediss",

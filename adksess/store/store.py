@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from adksess.store import read, resolve, write
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.document import Document, iso_time
 from adksess.store.keys import Keys, SessionRef, UserRef
 from adksess.store.models import Appended, ServerInfo, SessionSummary, StoredSession
@@ -46,6 +47,11 @@ class SessionStore:
         )
         self.keys = Keys(self.settings.prefix)
         self._server = RedisClient(self.settings, retries=retries, connect=connect)
+
+    @property
+    def open_loops(self) -> int:
+        """The number of event loops that have connections."""
+        return self._server.open_loops
 
     async def check(self) -> ServerInfo:
         """Ask the server how it is. Raises ServerUnavailable."""

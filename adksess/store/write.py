@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adksess.store import scripts
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.document import (
     Document,
     decode,

@@ -63,7 +63,7 @@ def test_a_hundred_runs_leave_nothing_behind(valkey_url: str, service: RedisSess
     assert before is not None
     assert open_files() <= before
     assert connections(valkey_url) == 0
-    assert len(service.store._server._loops) == 0
+    assert service.store.open_loops == 0
     assert [one for one in caught if issubclass(one.category, ResourceWarning)] == []
 
     found = asyncio.run(service.get_session(app_name=APP, user_id=USER, session_id="s"))

@@ -1,13 +1,15 @@
-"""How calls to Redis are made: retries, their limits, and whose turn it is."""
+"""How calls to Redis are made: retries, their limits, and waiting for a connection."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis import exceptions
 
-from adksess.store.client import Client, RedisClient
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.errors import AdksessError, ServerUnavailable, WrongType
 from adksess.store.settings import Settings
 
@@ -46,7 +48,7 @@ def failing(*errors: Exception) -> tuple[Callable[[Client, int], Awaitable[str]]
         exceptions.RedisClusterException("no node"),
     ],
 )
-async def test_what_passes_is_tried_again(error: Exception) -> None:
+async def test_transient_errors_are_retried(error: Exception) -> None:
     command, attempts = failing(error, error)
     assert await server().call(command) == "done"
     assert attempts == [0, 1, 2]
@@ -68,7 +70,7 @@ async def test_what_passes_is_tried_again(error: Exception) -> None:
         (exceptions.ResponseError("MISCONF disk full"), ServerUnavailable, "MISCONF disk full"),
     ],
 )
-async def test_what_stays_is_not_tried_again(
+async def test_permanent_errors_are_not_retried(
     error: Exception, kind: type[AdksessError], says: str
 ) -> None:
     command, attempts = failing(error)
@@ -84,25 +86,41 @@ async def test_retries_end_with_the_time() -> None:
     assert len(attempts) < 10
 
 
-async def test_a_fault_of_redis_py_on_a_cluster_is_a_lost_connection() -> None:
-    error = AttributeError("'NoneType' object has no attribute 'writelines'")
-    command, _ = failing(error)
+async def test_a_writer_that_redis_py_closed_is_a_lost_connection() -> None:
+    with pytest.raises(AttributeError) as closed:
+        None.writelines([])  # type: ignore[attr-defined]
+    command, attempts = failing(closed.value)
     assert await server("redis+cluster://host").call(command) == "done"
-    command, _ = failing(error)
-    with pytest.raises(AttributeError):
-        await server().call(command)
+    assert attempts == [0, 1]
 
 
-async def test_a_turn_that_never_comes() -> None:
+async def test_an_attribute_error_of_ours_is_not_retried() -> None:
+    with pytest.raises(AttributeError) as ours:
+        object().writelines([])  # type: ignore[attr-defined]
+    for url in ("redis://host", "redis+cluster://host"):
+        command, attempts = failing(ours.value)
+        with pytest.raises(AttributeError):
+            await server(url).call(command)
+        assert attempts == [0]
+
+
+async def test_a_slot_that_never_becomes_free() -> None:
     one = server("redis://host?max_connections=1&socket_timeout=0.05")
-    command, _ = failing()
-    await one.call(command)
-    (mine,) = one._loops.values()
-    await mine.turns.acquire()
+    release = asyncio.Event()
+
+    async def hold(client: Client, attempt: int) -> str:
+        with suppress(asyncio.CancelledError):  # outlasts its own timeout
+            await release.wait()
+        await release.wait()
+        return "done"
+
+    task = asyncio.create_task(one.call(hold))
+    await asyncio.sleep(0)
     with pytest.raises(ServerUnavailable, match="stayed busy: raise max_connections"):
-        await one.call(command)
-    mine.turns.release()
-    assert await one.call(command) == "done"
+        await one.call(hold)
+    release.set()
+    assert await task == "done"
+    assert await one.call(hold) == "done"
 
 
 async def test_a_call_that_hangs_ends_with_the_time() -> None:

@@ -10,7 +10,7 @@ from google.adk.sessions.base_session_service import GetSessionConfig
 from google.adk.sessions.session import Session
 
 from adksess import RedisSessionService, SessionStore
-from adksess.store.client import Client, new_client
+from adksess.store.connect import Client, new_client
 from adksess.store.settings import Settings
 from tests.events import event, texts
 

@@ -11,7 +11,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adksess.store.client import Client, new_client
+from adksess.store.connect import Client, new_client
 from adksess.store.document import decode, encode, find_tail, json_bytes
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.settings import Settings

@@ -10,7 +10,7 @@ from redis.asyncio import (
 )
 from redis.asyncio.sentinel import SentinelConnectionPool
 
-from adksess.store.client import new_client
+from adksess.store.connect import new_client
 from adksess.store.errors import InvalidURL
 from adksess.store.settings import Settings
 

@@ -11,7 +11,7 @@ import redis
 from google.adk.sessions.session import Session
 
 from adksess import RedisSessionService, SessionRef, SessionStore
-from adksess.store.client import Client, new_client
+from adksess.store.connect import Client, new_client
 from adksess.store.errors import ServerUnavailable
 from adksess.store.settings import Settings
 from tests.cluster import Cluster, running_cluster

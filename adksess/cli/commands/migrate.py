@@ -18,7 +18,7 @@ from adksess.cli.render.progress import Meter
 from adksess.cli.render.text import counted, safe_text
 from adksess.store.document import as_seconds, decode, find_tail, parse_json
 from adksess.store.documents import StoredValue
-from adksess.store.foreign import ForeignRedis
+from adksess.store.foreign import ReadOnlyRedis
 from adksess.store.settings import SCHEMES, Settings
 from adksess.store.store import SessionStore
 from adksess.transfer.layouts import LAYOUTS
@@ -146,7 +146,7 @@ async def _from_redis(
     """Every layout there. Our own documents go from store to store as they are."""
     wanted = migration.layout
     if migration.source is not None:
-        redis = await stack.enter_async_context(ForeignRedis(source))
+        redis = await stack.enter_async_context(ReadOnlyRedis(source))
         for layout in LAYOUTS:
             if wanted in (None, layout.name):
                 with Meter(f"Taking over: {layout.title}") as meter:
@@ -247,7 +247,7 @@ async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str
             apps = [app] if app is not None else await app_names(service)
             taken = await _counted(sessions(service, apps), "Reading")
             return [(urlsplit(place).scheme, type(service).__name__, taken)] if apps else []
-        redis = await stack.enter_async_context(ForeignRedis(place))
+        redis = await stack.enter_async_context(ReadOnlyRedis(place))
         await redis.key_count()
         found = []
         for layout in LAYOUTS:

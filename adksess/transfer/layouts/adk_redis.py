@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from adksess.store.foreign import ForeignRedis
+from adksess.store.foreign import ReadOnlyRedis
 from adksess.transfer.layouts.base import Items, Layout, parsed
 from adksess.transfer.source_session import SkippedSession, from_fields
 
@@ -10,7 +10,7 @@ _PREFIX = "adk:session:"
 _STATES = (b"adk:session:app_state:", b"adk:session:user_state:")
 
 
-async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> Items:
+async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) -> Items:
     found: Items = []
     for key, (value, ttl) in zip(keys, await redis.strings(keys), strict=True):
         if value is None:

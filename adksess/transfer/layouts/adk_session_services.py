@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 
 from adksess.store.document import as_seconds
-from adksess.store.foreign import ForeignRedis
+from adksess.store.foreign import ReadOnlyRedis
 from adksess.store.keys import SessionRef
 from adksess.transfer.layouts.base import Items, Layout, parsed
 from adksess.transfer.source_session import SkippedSession, SourceSession, splits
@@ -14,7 +14,7 @@ from adksess.transfer.source_session import SkippedSession, SourceSession, split
 _PREFIX, _META, _STATE, _EVENTS = "adk:sessions:", ":meta", ":state", ":events"
 
 
-async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> Items:
+async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) -> Items:
     metas = await redis.hashes(keys)
     stems = [key.decode(errors="replace").removesuffix(_META) for key in keys]
     states = await redis.strings([f"{stem}{_STATE}".encode() for stem in stems])

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from adksess.store.document import parse_json
 from adksess.store.documents import StoredState
-from adksess.store.foreign import ForeignRedis
+from adksess.store.foreign import ReadOnlyRedis
 from adksess.store.keys import escape_glob
 from adksess.transfer.source_session import SkippedSession, SourceSession
 
@@ -20,7 +20,7 @@ class ReadSessions(Protocol):
     """
 
     async def __call__(
-        self, redis: ForeignRedis, keys: Sequence[bytes], app: str | None
+        self, redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None
     ) -> Items: ...
 
 
@@ -35,13 +35,13 @@ class Layout:
     app_state_key: Callable[[str], str]
     user_state_key: Callable[[str, str], str]
 
-    async def sessions(self, redis: ForeignRedis, app: str | None) -> AsyncIterator[Items]:
+    async def sessions(self, redis: ReadOnlyRedis, app: str | None) -> AsyncIterator[Items]:
         """All sessions of this layout, in batches."""
         async for batch in redis.scan(self.pattern):
             items = await self.read(redis, batch, app)
             yield [item for item in items if not _is_other(item, app)]
 
-    async def states(self, redis: ForeignRedis, app: str) -> AsyncIterator[list[StoredState]]:
+    async def states(self, redis: ReadOnlyRedis, app: str) -> AsyncIterator[list[StoredState]]:
         """The state of an app and of all its users, of those without a session too."""
         state = (await _states(redis, [self.app_state_key(app).encode()]))[0]
         if state:
@@ -74,7 +74,7 @@ def _is_other(item: SourceSession | SkippedSession, app: str | None) -> bool:
     return app is not None and isinstance(item, SourceSession) and item.ref.app_name != app
 
 
-async def _states(redis: ForeignRedis, keys: Sequence[bytes]) -> list[Mapping[str, Any]]:
+async def _states(redis: ReadOnlyRedis, keys: Sequence[bytes]) -> list[Mapping[str, Any]]:
     """States kept as a hash of JSON values or as one JSON object. Empty for anything else."""
     strings = await redis.strings(keys)
     hashes = await redis.hashes(keys)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from adksess.store.foreign import ForeignRedis
+from adksess.store.foreign import ReadOnlyRedis
 from adksess.transfer.layouts.base import Items, Layout, parsed
 from adksess.transfer.source_session import SourceSession, from_fields
 
 _PREFIX = "session:"
 
 
-async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> Items:
+async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) -> Items:
     found: Items = []
     for key, (value, ttl) in zip(keys, await redis.strings(keys), strict=True):
         fields = parsed(value)

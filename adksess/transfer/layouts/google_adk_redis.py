@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adksess.store.document import find_tail
-from adksess.store.foreign import ForeignRedis
+from adksess.store.foreign import ReadOnlyRedis
 from adksess.transfer.layouts.base import Items, Layout, parsed
 from adksess.transfer.source_session import SkippedSession, SourceSession, from_fields, splits
 
 _PREFIX = "session:"
 
 
-async def _read(redis: ForeignRedis, keys: Sequence[bytes], app: str | None) -> Items:
+async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) -> Items:
     found: Items = []
     for key, (value, ttl) in zip(keys, await redis.strings(keys), strict=True):
         if value is None or find_tail(value) is not None:

@@ -1,4 +1,4 @@
-"""A stored event is read past the checks that ADK makes for Python code; the event is the same."""
+"""Stored events are read as ADK reads them, with the fast validator and without it."""
 
 import pydantic
 import pytest
@@ -16,7 +16,7 @@ from adksess.store.keys import SessionRef
 from tests.contract.strategies import states, text, values
 
 REF = SessionRef("demo", "ada", "s1")
-needs_the_quick_way = pytest.mark.skipif(
+needs_fast_validator = pytest.mark.skipif(
     tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 13),
     reason="pydantic before 2.13 does not take a schema that differs from its model's",
 )
@@ -62,17 +62,17 @@ def assert_read_as_adk_reads_it(line: bytes) -> None:
     ]
 
 
-@needs_the_quick_way
-def test_the_quick_way_is_open_with_this_adk_and_this_pydantic() -> None:
+@needs_fast_validator
+def test_the_fast_validator_works_with_this_adk_and_pydantic() -> None:
     line = line_with({"parts": [{"text": "x"}]})
-    assert event_json._lines
-    assert event_json._lines.validate_json(line) == Event.model_validate(parse_json(line))
+    assert event_json._fast
+    assert event_json._fast.validate_json(line) == Event.model_validate(parse_json(line))
 
 
-@needs_the_quick_way
-def test_the_quick_way_calls_none_of_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+@needs_fast_validator
+def test_the_fast_validator_calls_none_of_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*_: object) -> None:
-        raise AssertionError("the slow way was taken")
+        raise AssertionError("ADK validated the event")
 
     monkeypatch.setattr(Event, "model_validate", slow)
     monkeypatch.setattr(types.Part, "__init__", slow)
@@ -80,12 +80,12 @@ def test_the_quick_way_calls_none_of_the_checks(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("content", GOOD, ids=ascii)
-@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("fast", [True, False])
 def test_the_event_is_the_same(
-    content: object, quick: bool, monkeypatch: pytest.MonkeyPatch
+    content: object, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not quick:  # as with a pydantic that does not take the schema
-        monkeypatch.setattr(event_json, "_lines", None)
+    if not fast:  # as with a pydantic that does not take the schema
+        monkeypatch.setattr(event_json, "_fast", None)
     assert_read_as_adk_reads_it(line_with(content))
 
 

@@ -72,19 +72,19 @@ _COMMANDS = {
     ),
     "list": _Command(
         _SEE,
-        "_list_options:list_sessions",
+        "list:list_sessions",
         "List the sessions, newest first.",
         (
             "adksess list --app demo --since 2h",
             "adksess list --column state.topic --watch",
             "adksess list -o json -n 0 | jq '.[].session_id'",
         ),
-        kind="_list_options:Watchable",
+        kind="list:Watchable",
     ),
     "show": _Command(
         _SEE,
-        "_show_options:show",
-        "Show a session: what it is, its state, and the last of its events.",
+        "show:show",
+        "Show a session's metadata, state and latest events.",
         (
             "adksess show 8e42",
             "adksess show demo/ada/chat-1 --events all --follow",
@@ -94,7 +94,7 @@ _COMMANDS = {
     "stats": _Command(
         _SEE,
         "stats:stats",
-        "Sum up the sessions: for each app how many, how large, how old; and activity by day.",
+        "Show totals per app and activity per day.",
         (
             "adksess stats",
             "adksess stats --since 7d -o json",

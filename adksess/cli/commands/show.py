@@ -1,40 +1,39 @@
-"""The work of `adksess show`: read the session, or the end of it, and print it."""
+"""`adksess show`: one session, its state and its events."""
 
-import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
-from rich.highlighter import JSONHighlighter
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from adksess.cli.commands._show_options import ShowOutput
-from adksess.cli.render.console import stderr, stdout
-from adksess.cli.render.event_log import EventPrinter
-from adksess.cli.render.json_output import json_text, write_json
-from adksess.cli.render.text import human_size, relative_time, safe_text
-from adksess.cli.runner import with_store
-from adksess.cli.selection import path, the_one
-from adksess.store.document import as_dict, parse_events
-from adksess.store.durations import format_duration
-from adksess.store.errors import SessionNotFound
-from adksess.store.keys import SessionRef
-from adksess.store.models import SessionSummary, StoredSession
-from adksess.store.settings import Settings
-from adksess.store.store import SessionStore
+from adksess.cli.errors import UsageProblem
+from adksess.cli.options import IdArgument, PrefixOption, RedisUrlOption, settings_from
 
+if TYPE_CHECKING:
+    from adksess.cli.render.event_log import EventPrinter
+    from adksess.store.keys import SessionRef
+    from adksess.store.models import SessionSummary, StoredSession
+    from adksess.store.settings import Settings
+    from adksess.store.store import SessionStore
+
+_LAST_EVENTS = 20
 _POLL_SECONDS = 0.5
+
+
+class ShowOutput(StrEnum):
+    """The output formats of `show`."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    NDJSON = "ndjson"
 
 
 @dataclass(frozen=True)
 class ShowOptions:
-    """What was asked for. `last` is a number of events, None for all."""
+    """Options of `show`. `last` is a number of events, None for all."""
 
-    settings: Settings
+    settings: "Settings"
     name: str
     last: int | None
     state_only: bool
@@ -42,56 +41,117 @@ class ShowOptions:
     output: ShowOutput
 
 
-def show_session(request: ShowOptions) -> None:
-    """Print the session on stdout, then what is appended while `follow` lasts.
+def show(
+    session: IdArgument,
+    redis_url: RedisUrlOption = None,
+    prefix: PrefixOption = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            "--events",
+            metavar="N|all",
+            help="Show the last N events, or all.",
+            show_default=f"{_LAST_EVENTS}; all with -o json",
+        ),
+    ] = None,
+    state: Annotated[
+        bool, typer.Option("--state", help="Show only the state, with `app:` and `user:` state.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print new events as they arrive.")
+    ] = False,
+    output: Annotated[
+        ShowOutput,
+        typer.Option(
+            "--output",
+            "-o",
+            help="pretty for people, json for the whole document, ndjson for one event per line.",
+        ),
+    ] = ShowOutput.PRETTY,
+) -> None:
+    """Show a session's metadata, state and latest events."""
+    if follow and output is ShowOutput.JSON:
+        raise UsageProblem("--follow cannot end a JSON document: use -o ndjson.")
+    if follow and state:
+        raise UsageProblem("--follow prints events and --state prints none: omit one of them.")
+    default = None if output is ShowOutput.JSON else _LAST_EVENTS
+    show_session(
+        ShowOptions(
+            settings=settings_from(redis_url, prefix=prefix),
+            name=session.strip(),
+            last=default if events is None else _number_of_events(events),
+            state_only=state,
+            follow=follow,
+            output=output,
+        )
+    )
+
+
+def show_session(options: ShowOptions) -> None:
+    """Print the session on stdout and, with `follow`, the events that are appended later.
 
     Raises SessionNotFound, AmbiguousSession, SessionUnreadable.
     """
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.event_log import EventPrinter
+    from adksess.cli.render.json_output import write_json
+    from adksess.cli.runner import with_store
+    from adksess.cli.selection import the_one
+    from adksess.store.document import as_dict, parse_events
+    from adksess.store.errors import SessionNotFound
 
-    async def read(store: SessionStore) -> tuple[SessionSummary, StoredSession]:
-        summary = await the_one(store, request.name)
-        last = 0 if request.state_only else request.last
+    async def read(store: "SessionStore") -> "tuple[SessionSummary, StoredSession]":
+        summary = await the_one(store, options.name)
+        last = 0 if options.state_only else options.last
         stored = await store.read(summary.ref, last=last)
         if stored is None:
-            raise SessionNotFound(f"Session {path(summary.ref)} has just gone.")
+            raise SessionNotFound(f"Session {summary.ref.path} was deleted or has expired.")
         return summary, stored
 
-    summary, stored = with_store(request.settings, read)
+    summary, stored = with_store(options.settings, read)
     printer = EventPrinter(stdout())
-    if request.output is ShowOutput.PRETTY:
-        _print_pretty(stdout(), request, summary, stored, printer)
-    elif request.state_only:
+    if options.output is ShowOutput.PRETTY:
+        _print_pretty(options, summary, stored, printer)
+    elif options.state_only:
         write_json(_whole_state(stored))
-    elif request.output is ShowOutput.JSON:
+    elif options.output is ShowOutput.JSON:
         write_json(as_dict(stored.document))
     else:
         _print_lines(parse_events(stored.document))
-    if request.follow:
+    if options.follow:
+        count = stored.document.event_count
         with_store(
-            request.settings,
-            lambda store: _follow(
-                store, summary.ref, stored.document.event_count, request, printer
-            ),
+            options.settings, lambda store: _follow(store, summary.ref, count, options, printer)
         )
 
 
 async def _follow(
-    store: SessionStore, ref: SessionRef, seen: int, request: ShowOptions, printer: EventPrinter
+    store: "SessionStore",
+    ref: "SessionRef",
+    seen: int,
+    options: ShowOptions,
+    printer: "EventPrinter",
 ) -> None:
+    """Print events after the first `seen` ones, as they are appended."""
+    import asyncio
+
+    from adksess.store.document import parse_events
+    from adksess.store.errors import SessionNotFound
+
     while True:
         (*found,) = await store.summaries([ref])
         if not found:
-            raise SessionNotFound(f"Session {path(ref)} was deleted or has expired.")
+            raise SessionNotFound(f"Session {ref.path} was deleted or has expired.")
         tail = found[0].tail
         if tail is not None:
             seen = min(seen, tail.event_count)  # a trim has dropped some
         if tail is not None and tail.event_count > seen:
             stored = await store.read(ref, last=tail.event_count - seen)
             if stored is not None:
-                # more may have come since: then the last ones follow in the next round
+                # events that were appended since the summary are printed by the next poll
                 new = parse_events(stored.document)[: tail.event_count - seen]
                 seen = stored.document.event_count - len(stored.document.events) + len(new)
-                if request.output is ShowOutput.PRETTY:
+                if options.output is ShowOutput.PRETTY:
                     printer.print(new)
                 else:
                     _print_lines(new)
@@ -99,26 +159,35 @@ async def _follow(
 
 
 def _print_lines(events: Sequence[Mapping[str, Any]]) -> None:
+    import sys
+
+    from adksess.cli.render.json_output import write_json
+
     for event in events:
         write_json(event, indent=None)
     sys.stdout.flush()
 
 
 def _print_pretty(
-    console: Console,
-    request: ShowOptions,
-    summary: SessionSummary,
-    stored: StoredSession,
-    printer: EventPrinter,
+    options: ShowOptions,
+    summary: "SessionSummary",
+    stored: "StoredSession",
+    printer: "EventPrinter",
 ) -> None:
-    document = stored.document
-    if request.state_only:
-        console.print(_highlighted(_whole_state(stored)))
+    from rich.text import Text
+
+    from adksess.cli.render.console import stderr, stdout
+    from adksess.cli.render.session_header import highlighted_json, session_header
+    from adksess.store.document import parse_events
+
+    console, document = stdout(), stored.document
+    if options.state_only:
+        console.print(highlighted_json(_whole_state(stored)))
         return
-    console.print(_header(summary))
+    console.print(session_header(summary))
     console.print()
     console.print(Text("State", style="bold"))
-    console.print(_highlighted(document.state))
+    console.print(highlighted_json(document.state))
     console.print()
     shown, total = len(document.events), document.event_count
     heading = f"Events, the last {shown:,} of {total:,}" if shown < total else f"Events ({total:,})"
@@ -128,12 +197,7 @@ def _print_pretty(
         stderr().print("--events all shows the whole history.", style="dim")
 
 
-def _highlighted(value: Any) -> Text:
-    # not rich.json.JSON, which parses and so unescapes what json_text() has escaped
-    return JSONHighlighter()(Text(json_text(value)))
-
-
-def _whole_state(stored: StoredSession) -> dict[str, Any]:
+def _whole_state(stored: "StoredSession") -> dict[str, Any]:
     return {
         **stored.document.state,
         **{f"app:{key}": value for key, value in stored.app_state.items()},
@@ -141,33 +205,9 @@ def _whole_state(stored: StoredSession) -> dict[str, Any]:
     }
 
 
-def _header(summary: SessionSummary) -> Table:
-    ref, tail = summary.ref, summary.tail
-    assert tail is not None  # it could be read
-    expires = Text("never", style="yellow")
-    if summary.ttl_seconds is not None:
-        expires = Text(f"in {format_duration(summary.ttl_seconds)}")
-    kind = " (an evaluation of ADK's)" if summary.is_evaluation else ""
-    rows = {
-        "Session": Text(safe_text(ref.session_id) + kind, style="bold cyan"),
-        "Title": Text(safe_text(summary.title)),
-        "App": Text(safe_text(ref.app_name)),
-        "User": Text(safe_text(ref.user_id)),
-        "Created": _moment(tail.created_at),
-        "Updated": _moment(tail.updated_at),
-        "Expires": expires,
-        "Events": Text(f"{tail.event_count:,}"),
-        "Size": Text(human_size(summary.size_bytes)),
-    }
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        if value.plain:
-            table.add_row(name, value)
-    return table
-
-
-def _moment(iso: str) -> Text:
-    moment = datetime.fromisoformat(iso).astimezone()
-    return Text(f"{moment:%Y-%m-%d %H:%M:%S} ({relative_time(moment.timestamp())})")
+def _number_of_events(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise UsageProblem(f"--events {text!r} is neither a number nor all.")
+    return int(text)

@@ -1,4 +1,4 @@
-"""`adksess stats`: what is stored, app by app and day by day."""
+"""`adksess stats`: totals per app and activity per day."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ def stats(
     no_ttl: NoTtlOption = False,
     output: OutputOption = OutputFormat.TABLE,
 ) -> None:
-    """Sum up the sessions: for each app how many, how large, how old; and activity by day."""
+    """Show totals per app and activity per day."""
     from adksess.cli.render.console import stderr
     from adksess.cli.render.json_output import write_json
     from adksess.cli.runner import with_store
@@ -42,19 +42,19 @@ def stats(
 
     settings = settings_from(redis_url, prefix=prefix)
     filters = Filters.parse(app, user, since, idle, no_ttl)
-    chosen = with_store(settings, lambda store: by_filter(store, filters))
-    apps = [_sum_up(name, group) for name, group in _by_app(chosen.sessions).items()]
-    days = _by_day(chosen.sessions)
+    selected = with_store(settings, lambda store: by_filter(store, filters))
+    apps = [_totals(name, group) for name, group in _by_app(selected.sessions).items()]
+    days = _by_day(selected.sessions)
     if output is OutputFormat.JSON:
-        write_json({"apps": apps, "days": days, "unreadable": len(chosen.unreadable)})
+        write_json({"apps": apps, "days": days, "unreadable": len(selected.unreadable)})
     elif apps:
         _print(apps, days)
     elif filters.given:
         stderr().print("No session fits these filters.", style="dim")
     else:
-        stderr().print("No sessions to sum up: start one with adksess serve --demo", style="dim")
-    if chosen.unreadable and output is not OutputFormat.JSON:
-        count = len(chosen.unreadable)
+        stderr().print("No sessions yet: start one with adksess serve --demo", style="dim")
+    if selected.unreadable and output is not OutputFormat.JSON:
+        count = len(selected.unreadable)
         stderr().print(f"{count:,} more cannot be read: adksess doctor names them.", style="dim")
 
 
@@ -65,8 +65,8 @@ def _by_app(sessions: "Sequence[SessionSummary]") -> "dict[str, list[SessionSumm
     return dict(sorted(groups.items()))
 
 
-def _sum_up(app_name: str, sessions: "Sequence[SessionSummary]") -> dict[str, Any]:
-    """One app's figures, as the JSON has them."""
+def _totals(app_name: str, sessions: "Sequence[SessionSummary]") -> dict[str, Any]:
+    """Return the totals of one app, as in the JSON output."""
     tails = [session.tail for session in sessions if session.tail]
     return {
         "app_name": app_name,
@@ -81,7 +81,7 @@ def _sum_up(app_name: str, sessions: "Sequence[SessionSummary]") -> dict[str, An
 
 
 def _by_day(sessions: "Sequence[SessionSummary]") -> list[dict[str, Any]]:
-    """Sessions by the day (UTC) of their last update, the last days that had any."""
+    """Count sessions by the day (UTC) of their last update; the last days with any."""
     from collections import Counter
 
     counts = Counter(session.tail.updated_at[:10] for session in sessions if session.tail)

@@ -1,4 +1,4 @@
-"""Sessions as rows of a table, fitted to the width there is."""
+"""Sessions as table rows, fitted to the width of the console, and as JSON or CSV rows."""
 
 import time
 from collections.abc import Sequence
@@ -6,24 +6,37 @@ from typing import Any
 
 from rich.text import Text
 
-from adksess.cli.render.text import human_size, relative_time, safe_text
-from adksess.store.document import json_bytes
+from adksess.cli.render.text import human_size, relative_time, safe_text, value_text
 from adksess.store.durations import format_duration, short_duration
 from adksess.store.models import SessionSummary
 
-_WIDE = 110
-_LONGEST_VALUE = 50
-_LEAST = 4
+FIELDS = (
+    "key",
+    "app_name",
+    "user_id",
+    "session_id",
+    "title",
+    "event_count",
+    "size_bytes",
+    "created_at",
+    "updated_at",
+    "ttl_seconds",
+)
+"""Fields of a session in JSON, NDJSON and CSV, in this order; state columns follow."""
+
+_WIDE_COLUMNS = 110
+_MAX_TITLE = 100
+_MIN_TEXT_WIDTH = 4
 
 
 def session_table(
     sessions: Sequence[SessionSummary], columns: Sequence[str] = (), *, width: int
 ) -> Text:
-    """A row for each session. The id is never cut; in a narrow table the rest gives way.
+    """Return a table with one row per session. Ids are never cut; other columns shrink to fit.
 
-    Laid out here, not by rich.table, which takes most of a millisecond for each row.
+    Laid out here, not by rich.table, which takes most of a millisecond per row.
     """
-    is_wide = width >= _WIDE
+    is_wide = width >= _WIDE_COLUMNS
     gap = Text("  " if is_wide else " ")
     names = ["TITLE", "APP", "USER", *map(safe_text, columns)]
     figures = ["EVENTS", "SIZE", "UPDATED", "TTL"] if is_wide else ["EVENTS", "AGE", "TTL"]
@@ -34,7 +47,7 @@ def session_table(
     ids, *wanted = (max(row[0][n].cell_len for row in rows) for n in range(len(names) + 1))
     needed = [max(row[1][n].cell_len for row in rows) for n in range(len(figures))]
     room = width - sum(needed) - len(gap) * (len(names) + len(figures))
-    ids = min(ids, max(room - _LEAST * len(names), 10))
+    ids = min(ids, max(room - _MIN_TEXT_WIDTH * len(names), 10))
     shares = [ids, *_shares(wanted, room - ids)]
     for (session_id, *texts), numbers in rows:
         session_id.pad_right(max(0, ids - session_id.cell_len))
@@ -45,16 +58,37 @@ def session_table(
     return Text("\n").join(gap.join([*texts, *numbers]) for texts, numbers in rows)
 
 
+def session_row(session: SessionSummary, columns: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the fields of a readable session, and `state.KEY` for each of the columns."""
+    tail = session.tail
+    assert tail is not None  # unreadable sessions are reported separately
+    row: dict[str, Any] = {
+        "key": session.key,
+        **session.ref._asdict(),
+        "title": session.title,
+        "event_count": tail.event_count,
+        "size_bytes": session.size_bytes,
+        "created_at": tail.created_at,
+        "updated_at": tail.updated_at,
+        "ttl_seconds": None if session.ttl_seconds is None else round(session.ttl_seconds),
+    }
+    return row | {f"state.{name}": tail.state.get(name) for name in columns}
+
+
 def _bold(words: Sequence[str]) -> list[Text]:
     return [Text(word, style="bold") for word in words]
 
 
 def _texts(session: SessionSummary, columns: Sequence[str]) -> list[Text]:
     state = session.tail.state if session.tail else {}
-    title = Text(safe_text(session.title)[: 2 * _LONGEST_VALUE])
+    title = Text(safe_text(session.title)[:_MAX_TITLE])
     if session.is_evaluation:
         title = Text.assemble(("eval ", "magenta"), title)
-    values = [session.ref.app_name, session.ref.user_id, *(_value(state.get(c)) for c in columns)]
+    values = [
+        session.ref.app_name,
+        session.ref.user_id,
+        *(value_text(state.get(c)) for c in columns),
+    ]
     session_id = Text(safe_text(session.ref.session_id), style="cyan")
     return [session_id, title, *(Text(safe_text(value)) for value in values)]
 
@@ -72,7 +106,7 @@ def _figures(session: SessionSummary, is_wide: bool) -> list[Text]:
 
 
 def _shares(wanted: Sequence[int], room: int) -> list[int]:
-    """Widths for columns that want so much each: the modest get all they want first."""
+    """Share the width: narrow columns get their full width first."""
     shares = list(wanted)
     left = max(room, 0)
     by_size = sorted(range(len(wanted)), key=wanted.__getitem__)
@@ -80,9 +114,3 @@ def _shares(wanted: Sequence[int], room: int) -> list[int]:
         shares[column] = max(1, min(wanted[column], left // (len(wanted) - position)))
         left -= shares[column]
     return shares
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json_bytes(value).decode()

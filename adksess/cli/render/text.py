@@ -1,10 +1,11 @@
 """Text for people: escaping of stored text, counts, sizes and ages."""
 
 import time
+from typing import Any
 
 from rich.filesize import decimal as human_size
 
-__all__ = ["counted", "human_size", "relative_time", "safe_text"]
+__all__ = ["counted", "human_size", "relative_time", "safe_text", "value_text"]
 
 # Control characters, and those that reorder a line: either can make a screen show what is not so.
 _UNSAFE = {
@@ -28,6 +29,20 @@ def safe_text(value: str, *, multiline: bool = False) -> str:
     # A lone surrogate cannot be written to a terminal at all.
     printable = value.encode("utf-8", "backslashreplace").decode("utf-8")
     return printable.translate(_UNSAFE_IN_LINES if multiline else _UNSAFE)
+
+
+def value_text(value: Any) -> str:
+    """A value of JSON as the text of a cell: strings as they are, null as nothing, else JSON.
+
+    Not escaped: use safe_text() before printing it.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    from adksess.store.document import json_bytes
+
+    return json_bytes(value).decode()
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

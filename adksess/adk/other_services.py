@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from adksess.adk.registry import register_services
 from adksess.store.document import json_bytes, parse_json
-from adksess.store.documents import StoredState
 from adksess.store.errors import AdksessError
 from adksess.store.keys import SessionRef
+from adksess.store.models import StoredState
 from adksess.transfer.migration import MigrationMismatch, Outcome
 from adksess.transfer.source_session import SkippedSession, SourceSession
 

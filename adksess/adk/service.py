@@ -251,13 +251,13 @@ class RedisSessionService(BaseSessionService):
             app_name=document.ref.app_name,
             user_id=document.ref.user_id,
             id=document.ref.session_id,
-            state=_merged(document.state, stored.app_state, stored.user_state),
-            last_update_time=document.last_update_time,
+            state=_merged(document.tail.state, stored.app_state, stored.user_state),
+            last_update_time=document.tail.last_update_time,
         )
-        first = document.event_count - len(document.events) + 1
+        first = document.tail.event_count - len(document.events) + 1
         for number, line in enumerate(document.events, first):
             session.events.append(read_event(line, document.ref, number))
-        self._mark(session, document.event_count)
+        self._mark(session, document.tail.event_count)
         return session
 
     def _mark(self, session: Session, event_count: int) -> None:

@@ -10,9 +10,8 @@ from adksess.cli.errors import UsageProblem
 from adksess.cli.render.progress import Meter
 from adksess.store.durations import parse_duration
 from adksess.store.errors import AmbiguousSession, InvalidDuration, SessionNotFound
-from adksess.store.keys import SessionRef
+from adksess.store.keys import MIN_PREFIX, SessionRef
 from adksess.store.models import SessionSummary
-from adksess.store.resolve import MIN_PREFIX
 from adksess.store.store import SessionStore
 
 _CANDIDATES_SHOWN = 10

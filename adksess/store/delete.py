@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
 
 from adksess.store import scripts
 from adksess.store.client import RedisClient
 from adksess.store.connect import Client
 from adksess.store.keys import Keys
-from adksess.store.models import SessionSummary
+from adksess.store.models import PurgeBatch
 from adksess.store.prefetch import prefetch
 from adksess.store.read import scan_indexes, scan_names, summaries
 from adksess.store.write import delete
@@ -16,18 +15,9 @@ from adksess.store.write import delete
 _BATCH = 1_000
 
 
-@dataclass(frozen=True)
-class Purged:
-    """A batch: sessions deleted, the bytes of their documents, and what was no session."""
-
-    sessions: int
-    size_bytes: int
-    unreadable: Sequence[SessionSummary] = ()
-
-
 async def purge(
     server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
-) -> AsyncIterator[Purged]:
+) -> AsyncIterator[PurgeBatch]:
     """Delete every session, or those of an app or a user, batch by batch.
 
     First what the indexes name, without reading it, then what else there is. What stands at a
@@ -38,8 +28,8 @@ async def purge(
 
             async def run(
                 client: Client, attempt: int, purging: scripts.ScriptCall = purging
-            ) -> Purged:
-                return Purged(*await purging.script.run(client, purging.keys, *purging.args))
+            ) -> PurgeBatch:
+                return PurgeBatch(*await purging.script.run(client, purging.keys, *purging.args))
 
             yield await server.call(run)
     async for batch in scan_names(server, keys, app_name, user_id):
@@ -47,7 +37,7 @@ async def purge(
         readable = [summary for summary in found if summary.tail]
         deleted = await delete(server, keys, [summary.ref for summary in readable])
         freed = sum(summary.size_bytes for summary in readable)
-        yield Purged(deleted, freed, [summary for summary in found if not summary.tail])
+        yield PurgeBatch(deleted, freed, [summary for summary in found if not summary.tail])
 
 
 async def _purge_calls(

@@ -1,4 +1,4 @@
-"""The session document: one JSON object, laid out so that an append touches its end alone.
+"""The session document: one JSON object, laid out so that an append rewrites only its end.
 
     {"app_name":"demo","user_id":"user","session_id":"8e42","events":[
     {…event 1…},
@@ -8,23 +8,25 @@
     "topic":"math"
     },"created_at":"…","updated_at":"…",…,"event_count":         2,"tail_bytes":        217}
 
-Compact JSON holds no raw newline, so a newline always separates. From `\\n],"state":{` on stands
-the tail: all that changes. Its last number is its own length in bytes, in a fixed width, so a
-reader finds it without reading the history. append_event.lua writes the same layout.
+Compact JSON holds no raw newline, so a newline always separates. The tail starts at
+`\\n],"state":{` and holds everything mutable. Its last number is its own length in bytes, in a
+fixed width, so a reader finds it without reading the history. append_event.lua writes the same
+layout.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from adksess.store.errors import SessionUnreadable
+from adksess.store.foreign_json import as_seconds, read_foreign
 from adksess.store.keys import SessionRef
+from adksess.store.state import TEMP
 
 TAIL_OPEN = b'\n],"state":{'
 _STATE_CLOSE = b'\n},"created_at":'
@@ -35,13 +37,15 @@ _WIDTH = 11
 _FOOTER_BYTES = len(_TAIL_LABEL) + _WIDTH + 1
 
 
-@dataclass(frozen=True)
-class Tail:
-    """All of a session but its history.
+class Tail(NamedTuple):
+    """Everything of a session except its history.
 
-    Times are ISO 8601 in UTC, `last_update_time` and `newest_event_time` Unix seconds (the
-    newest event's is the greatest of all, the last one's may be older), `ttl` the session's own
-    in seconds or None for the service's.
+    `created_at` and `updated_at` are ISO 8601 in UTC. `last_update_time` is the timestamp of the
+    last event and `newest_event_time` the greatest of all events, in Unix seconds. `ttl` is the
+    session's own in seconds, None for the service's.
+
+    A named tuple because a listing makes one per session: a frozen dataclass takes as long to
+    build as its JSON takes to parse.
     """
 
     state: dict[str, Any]
@@ -54,11 +58,15 @@ class Tail:
 
 
 @dataclass(frozen=True)
-class Document(Tail):
-    """A whole session: its tail and its events, each as compact JSON."""
+class Document:
+    """A session: its names, its tail, and its events, each as compact JSON.
 
-    ref: SessionRef = field(kw_only=True)
-    events: Sequence[bytes] = field(kw_only=True)
+    Of a partial read `events` are the last ones; `tail.event_count` counts all.
+    """
+
+    ref: SessionRef
+    tail: Tail
+    events: Sequence[bytes] = ()
 
 
 def iso_time(timestamp: float) -> str:
@@ -101,13 +109,10 @@ def state_entries(state: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
 
 def encode(document: Document) -> bytes:
     """The value that stands at the session's key."""
-    names = {
-        "app_name": document.ref.app_name,
-        "user_id": document.ref.user_id,
-        "session_id": document.ref.session_id,
-    }
     lines = b"\n" + _SEPARATOR.join(document.events) if document.events else b""
-    return b"".join((json_bytes(names)[:-1], _EVENTS_OPEN, lines, _encode_tail(document)))
+    return b"".join(
+        (json_bytes(document.ref._asdict())[:-1], _EVENTS_OPEN, lines, _encode_tail(document.tail))
+    )
 
 
 def find_tail(chunk: bytes) -> int | None:
@@ -128,9 +133,7 @@ def decode_tail(data: bytes) -> Tail:
         raise ValueError("state or event_count has another type")
     for name in ("created_at", "updated_at"):
         datetime.fromisoformat(fields[name])
-    # Past the constructor, which in a frozen dataclass takes as long as reading the JSON.
-    tail = object.__new__(Tail)
-    vars(tail).update(
+    return Tail(
         state=fields["state"],
         created_at=fields["created_at"],
         updated_at=fields["updated_at"],
@@ -139,7 +142,6 @@ def decode_tail(data: bytes) -> Tail:
         newest_event_time=float(fields["newest_event_time"]),
         ttl=fields.get("ttl"),
     )
-    return tail
 
 
 def event_lines(history: bytes) -> list[bytes]:
@@ -162,22 +164,21 @@ def decode(value: bytes, ref: SessionRef) -> Document:
             return _decode_foreign(value, ref)
         tail = decode_tail(value[start:])
         history = value[value.index(_EVENTS_OPEN) + len(_EVENTS_OPEN) : start]
-        return Document(**vars(tail), ref=ref, events=event_lines(history))
+        return Document(ref, tail, event_lines(history))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as exc:
         raise unreadable(ref, "it is not a session document") from exc
 
 
 def as_dict(document: Document) -> dict[str, Any]:
     """The document as other programs read it: the fields that stand at its key, events parsed."""
+    tail = document.tail
     return {
-        "app_name": document.ref.app_name,
-        "user_id": document.ref.user_id,
-        "session_id": document.ref.session_id,
-        "state": document.state,
-        "created_at": document.created_at,
-        "updated_at": document.updated_at,
-        "last_update_time": document.last_update_time,
-        "event_count": document.event_count,
+        **document.ref._asdict(),
+        "state": tail.state,
+        "created_at": tail.created_at,
+        "updated_at": tail.updated_at,
+        "last_update_time": tail.last_update_time,
+        "event_count": tail.event_count,
         "events": parse_events(document),
     }
 
@@ -185,7 +186,7 @@ def as_dict(document: Document) -> dict[str, Any]:
 def parse_events(document: Document) -> list[dict[str, Any]]:
     """The events as parsed JSON. Raises SessionUnreadable, which names the event."""
     events = []
-    first = document.event_count - len(document.events) + 1
+    first = document.tail.event_count - len(document.events) + 1
     for number, line in enumerate(document.events, first):
         try:
             event = parse_json(line)
@@ -221,55 +222,27 @@ def _encode_tail(tail: Tail) -> bytes:
 
 
 def _decode_foreign(value: bytes, ref: SessionRef) -> Document:
-    """A document that another tool wrote, with the field names that are in use for sessions."""
+    """Read a document that another tool wrote."""
     fields = parse_json(value)
-    if not isinstance(fields, dict):
-        raise ValueError("not an object")
-    # both, so that no other program's JSON at such a key is ever taken for a session
-    events, state = fields["events"], fields["state"]
-    if not isinstance(events, list) or not isinstance(state, dict):
-        raise ValueError("events or state have another type")
-    if not all(isinstance(event, dict) for event in events):
-        raise ValueError("an event is not an object")
-    times = [as_seconds(event.get("timestamp")) for event in events]
-    created = first_time(fields, "created_at", "createdAt", "create_time", "createTime")
-    updated = first_time(
-        fields, "last_update_time", "lastUpdateTime", "updated_at", "updatedAt", "update_time"
-    )
-    known = [time for time in times if time is not None]
+    session = read_foreign(fields)
+    if not fields.keys() >= {"events", "state"}:  # unrelated JSON must not pass as a session
+        raise ValueError("events or state is missing")
+    times = [
+        seconds
+        for event in session.events
+        if (seconds := as_seconds(event.get("timestamp"))) is not None
+    ]
+    updated, created = session.last_update_time, session.created
     if updated is None:
-        updated = known[-1] if known else created or 0.0
+        updated = times[-1] if times else created or 0.0
     if created is None:
-        created = known[0] if known else updated
-    return Document(
-        state={key: item for key, item in state.items() if not key.startswith("temp:")},
+        created = times[0] if times else updated
+    tail = Tail(
+        state={key: item for key, item in session.state.items() if not key.startswith(TEMP)},
         created_at=iso_time(created),
         updated_at=iso_time(updated),
         last_update_time=updated,
-        event_count=len(events),
-        newest_event_time=max(known, default=0.0),
-        ref=ref,
-        events=[json_bytes(event) for event in events],
+        event_count=len(session.events),
+        newest_event_time=max(times, default=0.0),
     )
-
-
-def first_time(fields: Mapping[str, Any], *names: str) -> float | None:
-    """The first of some fields that holds a time, in Unix seconds."""
-    return next((s for name in names if (s := as_seconds(fields.get(name))) is not None), None)
-
-
-def as_seconds(value: Any) -> float | None:
-    """Unix seconds of a number or of ISO text; None for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            seconds = float(value)
-        except OverflowError:
-            return None
-        return seconds if math.isfinite(seconds) else None
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return None
+    return Document(ref, tail, [json_bytes(event) for event in session.events])

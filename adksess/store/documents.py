@@ -1,8 +1,6 @@
 """Whole documents and whole states, out of Redis and back in: for backups, moves and trims."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from adksess.store import scripts
@@ -11,39 +9,11 @@ from adksess.store.connect import Client
 from adksess.store.document import Document, encode, json_bytes, unreadable
 from adksess.store.errors import WrongType
 from adksess.store.keys import Keys, SessionRef
+from adksess.store.models import PutResult, StoredState, StoredValue, compared
 from adksess.store.read import decode_state, scan_keys
 from adksess.store.scripts import Argument, Script, ScriptCall
 
 RESTORE = Script.load("_index_session", "put_document")
-
-
-@dataclass(frozen=True)
-class StoredValue:
-    """A document as it stands at its key, and how long it still lives; None for ever."""
-
-    ref: SessionRef
-    value: bytes
-    ttl_ms: int | None
-
-
-@dataclass(frozen=True)
-class StoredState:
-    """The state of an app, or of one user of it; keys without `app:` and `user:`."""
-
-    app_name: str
-    user_id: str | None
-    state: Mapping[str, Any]
-
-
-class PutResult(IntEnum):
-    """What came of putting something where something may be."""
-
-    UNFIT = -1
-    """Something that is no document stands there, and was kept."""
-    TAKEN = 0
-    STORED = 1
-    REPLACED = 2
-    SAME = 3
 
 
 async def values(server: RedisClient, keys: Keys, refs: Sequence[SessionRef]) -> list[StoredValue]:
@@ -86,7 +56,7 @@ async def put(
                         [item.ttl_ms or 0, item.ref.session_id],
                     )
                     for item, answer in zip(items, answers, strict=True)
-                    if answer > PutResult.TAKEN
+                    if answer > PutResult.EXISTS
                 ],
             )
         return answers
@@ -111,7 +81,9 @@ def _put_call(server: RedisClient, keys: Keys, item: StoredValue, *, replace: bo
     )
 
 
-async def exchange(server: RedisClient, keys: Keys, before: StoredValue, after: Document) -> bool:
+async def replace_if_unchanged(
+    server: RedisClient, keys: Keys, before: StoredValue, after: Document
+) -> bool:
     """Put `after` where `before` stands, keeping the expiry. False when it has changed since."""
     value = encode(after)
 
@@ -189,15 +161,6 @@ async def put_state(
     for name, value, before in zip(names, written, await server.call(run), strict=True):
         outcomes[name] = compared(before, value, replace=replace)
     return outcomes
-
-
-def compared(before: bytes | None, after: bytes, *, replace: bool) -> PutResult:
-    """What comes of putting `after` where `before` stands."""
-    if before is None:
-        return PutResult.STORED
-    if before == after:
-        return PutResult.SAME
-    return PutResult.REPLACED if replace else PutResult.TAKEN
 
 
 def _state_key(keys: Keys, app_name: str, user_id: str | None) -> bytes:

@@ -8,6 +8,9 @@ from urllib.parse import unquote
 
 from adksess.store.errors import InvalidName
 
+MIN_PREFIX = 4
+"""Characters that a prefix of an id needs; a shorter text must be the whole id."""
+
 _GLOB = re.compile(r"([\\*?\[\]])")
 
 

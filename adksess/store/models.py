@@ -1,8 +1,9 @@
 """What the store answers: plain, frozen records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 from adksess.store.document import Document, Tail
@@ -61,17 +62,67 @@ class SessionSummary(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Appended:
-    """The outcome of an append.
+class AppendResult:
+    """The result of an append.
 
-    `event_count` is the number of events now. `is_duplicate`: an equal event stood there already,
-    and nothing was written. `was_retried`: the call had lost an answer, so that it may have been
-    an earlier try of its own that stored the event.
+    `event_count` is the number of events now. `is_duplicate`: an equal event was stored already,
+    and nothing was written. `was_retried`: an attempt of this call lost its reply, so that it may
+    have stored the event itself.
     """
 
     event_count: int
     is_duplicate: bool
     was_retried: bool = False
+
+
+@dataclass(frozen=True)
+class PurgeBatch:
+    """One batch of a purge: sessions deleted, bytes of their documents, and what was kept
+    because it is no readable session.
+    """
+
+    sessions: int
+    size_bytes: int
+    unreadable: Sequence[SessionSummary] = ()
+
+
+@dataclass(frozen=True)
+class StoredValue:
+    """A document as stored, and its remaining TTL in ms; None never expires."""
+
+    ref: SessionRef
+    value: bytes
+    ttl_ms: int | None
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """The state of an app, or of one of its users; keys without `app:` and `user:`."""
+
+    app_name: str
+    user_id: str | None
+    state: Mapping[str, Any]
+
+
+class PutResult(IntEnum):
+    """The result of putting a document, or a value of a state."""
+
+    WRONG_TYPE = -1
+    """The key holds a value that is no document; it was kept."""
+    EXISTS = 0
+    """Something else is stored; it was kept."""
+    STORED = 1
+    REPLACED = 2
+    SAME = 3
+
+
+def compared(before: bytes | None, after: bytes, *, replace: bool) -> PutResult:
+    """The result of putting `after` where `before` is stored."""
+    if before is None:
+        return PutResult.STORED
+    if before == after:
+        return PutResult.SAME
+    return PutResult.REPLACED if replace else PutResult.EXISTS
 
 
 OLDEST_REDIS = (6, 2)

@@ -1,6 +1,7 @@
 """Reading sessions: whole, from the end, or their tails alone."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import RedisCluster
@@ -66,8 +67,7 @@ async def read(
             enough = enough or position > 0
             events = events[position:]
         if enough:
-            document = Document(**{**vars(document), "events": events})
-            return _stored(document, *shared)
+            return _stored(replace(document, events=events), *shared)
         history = max(history * _READ_GROWTH, _FIRST_READ)
 
 
@@ -295,7 +295,7 @@ def _summary(ref: SessionRef, key: str, end: bytes, length: int, ttl_ms: int) ->
         return SessionSummary(ref, key, None, 0, None, "its key is not a string")
     try:
         start = find_tail(end)
-        tail = decode(end, ref) if start is None else decode_tail(end[start:])
+        tail = decode(end, ref).tail if start is None else decode_tail(end[start:])
     except (SessionUnreadable, ValueError, KeyError, TypeError):
         return SessionSummary(ref, key, None, length, ttl, "it is not a session document")
     return SessionSummary(ref, key, tail, length, ttl, is_foreign=start is None)
@@ -312,7 +312,7 @@ def _decode_end(end: bytes, ref: SessionRef, *, is_whole: bool) -> Document:
         tail = decode_tail(end[start:])
     except (ValueError, KeyError, TypeError) as exc:
         raise unreadable(ref, "it is not a session document") from exc
-    return Document(**vars(tail), ref=ref, events=event_lines(end[:start]))
+    return Document(ref, tail, event_lines(end[:start]))
 
 
 def _first_since(events: Sequence[bytes], since: float, ref: SessionRef) -> int:

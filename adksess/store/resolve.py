@@ -8,11 +8,8 @@ from typing import Any
 from adksess.store import scripts
 from adksess.store.client import RedisClient
 from adksess.store.connect import Client
-from adksess.store.keys import Keys, SessionRef, UserRef
+from adksess.store.keys import MIN_PREFIX, Keys, SessionRef, UserRef
 from adksess.store.read import scan_keys
-
-MIN_PREFIX = 4
-"""Characters that a prefix of an id needs; a shorter text must be the whole id."""
 
 _BATCH = 500
 

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 from adksess.store import read, resolve, write
 from adksess.store.client import RedisClient
 from adksess.store.connect import Client
-from adksess.store.document import Document, iso_time
+from adksess.store.document import Document, Tail, iso_time
 from adksess.store.keys import Keys, SessionRef, UserRef
-from adksess.store.models import Appended, ServerInfo, SessionSummary, StoredSession
+from adksess.store.models import AppendResult, ServerInfo, SessionSummary, StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
 
 # The rooms that few commands enter are opened when they do: each takes milliseconds to import.
 if TYPE_CHECKING:
     from adksess.store.audit import Audit
-    from adksess.store.delete import Purged
-    from adksess.store.documents import PutResult, StoredState, StoredValue
+    from adksess.store.models import PurgeBatch, PutResult, StoredState, StoredValue
 
 
 class SessionStore:
@@ -76,14 +75,15 @@ class SessionStore:
         """
         moment = time.time() if now is None else now
         document = Document(
-            ref=ref,
-            state=dict(state or {}),
-            events=(),
-            event_count=0,
-            created_at=iso_time(moment),
-            updated_at=iso_time(moment),
-            last_update_time=moment,
-            ttl=ttl or None,
+            ref,
+            Tail(
+                state=dict(state or {}),
+                event_count=0,
+                created_at=iso_time(moment),
+                updated_at=iso_time(moment),
+                last_update_time=moment,
+                ttl=ttl or None,
+            ),
         )
         await write.create(
             self._server,
@@ -107,7 +107,7 @@ class SessionStore:
         expected_count: int | None = None,
         is_known: bool = False,
         is_unconfirmed: bool = False,
-    ) -> Appended:
+    ) -> AppendResult:
         """Add one event and merge its state deltas, atomically, in one round trip.
 
         `event` is compact JSON (bytes) or a value that becomes it. An event that equals a stored
@@ -162,7 +162,7 @@ class SessionStore:
 
     def purge(
         self, app_name: str | None = None, user_id: str | None = None
-    ) -> AsyncIterator["Purged"]:
+    ) -> AsyncIterator["PurgeBatch"]:
         """Delete every session, or those of an app or a user, without reading them first."""
         from adksess.store.delete import purge
 
@@ -259,11 +259,11 @@ class SessionStore:
 
         return await documents.put(self._server, self.keys, items, replace=replace)
 
-    async def exchange(self, before: "StoredValue", after: Document) -> bool:
+    async def replace_if_unchanged(self, before: "StoredValue", after: Document) -> bool:
         """Put a document where another stands, if that has not changed since it was read."""
         from adksess.store import documents
 
-        return await documents.exchange(self._server, self.keys, before, after)
+        return await documents.replace_if_unchanged(self._server, self.keys, before, after)
 
     def all_states(
         self, app_name: str | None = None, user_id: str | None = None

@@ -18,7 +18,7 @@ from adksess.store.document import (
 )
 from adksess.store.errors import SessionConflict, SessionExists, SessionNotFound, WrongType
 from adksess.store.keys import Keys, SessionRef
-from adksess.store.models import Appended
+from adksess.store.models import AppendResult
 
 LOOKBACK = 65_536
 """Bytes of history that an append searches for a copy of an event that is not the newest."""
@@ -92,7 +92,7 @@ async def append(
     expected_count: int | None = None,
     is_known: bool = False,
     is_unconfirmed: bool = False,
-) -> Appended:
+) -> AppendResult:
     """Add one event to a session and merge its state deltas, in one step.
 
     `event` is compact JSON or what becomes it; `is_known` says that the caller has seen it
@@ -154,7 +154,7 @@ async def append(
             f"Session {ref.session_id!r} has {count} events, {expected} were expected: somebody "
             "appended since it was read. Read it again and repeat."
         )
-    return Appended(count, code == _REDELIVERED, was_retried)
+    return AppendResult(count, code == _REDELIVERED, was_retried)
 
 
 async def convert(server: RedisClient, keys: Keys, ref: SessionRef) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from adksess.store.documents import StoredState
-from adksess.store.models import SessionSummary
+from adksess.store.models import SessionSummary, StoredState
 from adksess.store.store import SessionStore
 from adksess.transfer.ndjson import SessionRecord, state_line
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adksess.store.document import json_bytes
-from adksess.store.documents import PutResult, StoredState, StoredValue, compared
 from adksess.store.errors import InvalidName, SessionUnreadable, WrongType
 from adksess.store.keys import SessionRef
+from adksess.store.models import PutResult, StoredState, StoredValue, compared
 from adksess.store.store import SessionStore
 from adksess.transfer.import_options import ImportOptions, OnConflict
 from adksess.transfer.ndjson import InvalidRecord, SessionRecord, read_line, renamed
@@ -156,9 +156,9 @@ def _count(done: Imported, batch: Sequence[_Line], outcomes: Sequence[PutResult 
             done.replaced += 1
         elif outcome is PutResult.SAME:
             done.unchanged += 1
-        elif outcome is PutResult.UNFIT:
+        elif outcome is PutResult.WRONG_TYPE:
             done.refuse(line.number, _UNFIT)
-        elif outcome is PutResult.TAKEN:
+        elif outcome is PutResult.EXISTS:
             done.skipped += 1
             if len(done.conflicts) < _NAMED:
                 done.conflicts.append((line.number, "/".join(line.item.ref)))
@@ -181,7 +181,7 @@ async def _state(
         }
     else:
         outcomes = await store.put_state(item, replace=replace)
-    taken = sum(outcome is PutResult.TAKEN for outcome in outcomes.values())
+    taken = sum(outcome is PutResult.EXISTS for outcome in outcomes.values())
     done.state_keys += sum(
         outcome in (PutResult.STORED, PutResult.REPLACED) for outcome in outcomes.values()
     )

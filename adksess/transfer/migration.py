@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from adksess.store.document import Document, decode, encode, find_tail, iso_time, parse_json
-from adksess.store.documents import PutResult, StoredState, StoredValue, compared
+from adksess.store.document import Document, Tail, decode, encode, find_tail, iso_time, parse_json
 from adksess.store.errors import AdksessError, InvalidName
+from adksess.store.models import PutResult, StoredState, StoredValue, compared
+from adksess.store.state import APP, USER
 from adksess.store.store import SessionStore
-from adksess.transfer.source_session import APP, USER, SkippedSession, SourceSession
+from adksess.transfer.source_session import SkippedSession, SourceSession
 
 EncodeEvent = Callable[[Mapping[str, Any]], bytes]
 """An event as ADK writes it today. Raises ValueError, without content, for one it refuses."""
@@ -153,15 +154,15 @@ class StoreReceiver:
                 if dry_run:
                     return Outcome.COPIED
                 (put,) = await self._store.put([item])
-                if put is PutResult.TAKEN:
+                if put is PutResult.EXISTS:
                     continue  # created meanwhile
-                if put is PutResult.UNFIT:
+                if put is PutResult.WRONG_TYPE:
                     return Outcome.DIFFERS
                 return await self._compared(found, document, Outcome.COPIED)
             outcome = self._outcome(there[0], found, document)
             if dry_run or outcome in (Outcome.THERE, Outcome.DIFFERS):
                 return outcome
-            if await self._store.exchange(there[0], document):
+            if await self._store.replace_if_unchanged(there[0], document):
                 await self._settle(found, ttl_ms)
                 return await self._compared(found, document, outcome)
         raise MigrationMismatch("it is being written all the time: stop the tool that writes it")
@@ -209,7 +210,7 @@ class StoreReceiver:
                 raise MigrationMismatch(f"event {number + 1} is missing after the copy")
             if self._encode(parse_json(back.events[number])) != line:
                 raise MigrationMismatch(f"event {number + 1} is not the same after the copy")
-        if len(back.events) == len(document.events) and back.state != document.state:
+        if len(back.events) == len(document.events) and back.tail.state != document.tail.state:
             raise MigrationMismatch("its state is not the same after the copy")
         return outcome
 
@@ -220,16 +221,15 @@ def _document(found: SourceSession, lines: Sequence[bytes]) -> Document:
     if updated is None:
         updated = times[-1] if times else found.created or 0.0
     created = found.created if found.created is not None else times[0] if times else updated
-    return Document(
-        ref=found.ref,
+    tail = Tail(
         state=found.own_state,
-        events=list(lines),
         event_count=len(lines),
         created_at=iso_time(created),
         updated_at=iso_time(updated),
         last_update_time=updated,
         newest_event_time=max(times, default=0.0),
     )
+    return Document(found.ref, tail, list(lines))
 
 
 def _completed(event: Mapping[str, Any], number: int, found: SourceSession) -> Mapping[str, Any]:
@@ -265,10 +265,10 @@ async def copy_store(
         for item, outcome in zip(items, outcomes, strict=True):
             name = "/".join(item.ref)
             taken.apps.add(item.ref.app_name)
-            if outcome in (PutResult.TAKEN, PutResult.UNFIT):
+            if outcome in (PutResult.EXISTS, PutResult.WRONG_TYPE):
                 taken.fail(name, Outcome.DIFFERS.value)
                 continue
             is_new = outcome is PutResult.STORED
             taken.outcomes[Outcome.COPIED if is_new else Outcome.THERE] += 1
-            taken.events += decode(item.value, item.ref).event_count if is_new else 0
+            taken.events += decode(item.value, item.ref).tail.event_count if is_new else 0
         advance(len(items))

@@ -25,9 +25,9 @@ from adksess.store.document import (
     json_bytes,
     parse_json,
 )
-from adksess.store.documents import StoredState, StoredValue
 from adksess.store.errors import SessionUnreadable
 from adksess.store.keys import SessionRef
+from adksess.store.models import StoredState, StoredValue
 
 SCHEMA = 1
 """The version of the schema, which every line carries as `adksess`."""
@@ -174,7 +174,7 @@ def _value(line: bytes, fields: dict[str, Any]) -> bytes:
 
 def _check(document: Document, parsed: dict[str, Any]) -> None:
     events = parsed["events"]
-    if len(events) != len(document.events) or len(events) != document.event_count:
+    if len(events) != len(document.events) or len(events) != document.tail.event_count:
         raise InvalidRecord("the number of its events is not its event_count")
     for number, event in enumerate(events, 1):
         if not isinstance(event, dict):
@@ -182,15 +182,14 @@ def _check(document: Document, parsed: dict[str, Any]) -> None:
         stamp = event.get("timestamp")
         if not isinstance(stamp, int | float) or isinstance(stamp, bool):
             raise InvalidRecord(f"event {number} of its document has no timestamp")
-    if not isinstance(document.state, dict):
+    if not isinstance(document.tail.state, dict):
         raise InvalidRecord("the state in its document is not an object")
 
 
 def _with_tail_of(document: Document, parsed: dict[str, Any]) -> Document:
     try:
         own_ttl = parsed.get("ttl")
-        return replace(
-            document,
+        tail = document.tail._replace(
             state=parsed["state"],
             created_at=iso_time(datetime.fromisoformat(parsed["created_at"]).timestamp()),
             updated_at=iso_time(datetime.fromisoformat(parsed["updated_at"]).timestamp()),
@@ -198,6 +197,7 @@ def _with_tail_of(document: Document, parsed: dict[str, Any]) -> Document:
             newest_event_time=float(parsed["newest_event_time"]),
             ttl=None if own_ttl is None else int(own_ttl),
         )
+        return replace(document, tail=tail)
     except (KeyError, ValueError, TypeError, OverflowError) as exc:
         raise InvalidRecord("its document is not a session") from exc
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adksess.store.document import first_time
+from adksess.store.foreign_json import read_foreign
 from adksess.store.keys import SessionRef
-
-APP, USER, TEMP = "app:", "user:", "temp:"
+from adksess.store.state import APP, TEMP, USER
 
 
 @dataclass(frozen=True)
@@ -55,37 +54,24 @@ def from_fields(
 
     `key_names` are app, user and id as the key has them, where the object does not name them.
     """
-    if not isinstance(fields, dict):
-        return SkippedSession(name, "its value is not a JSON object")
-    given = [
-        next((fields[label] for label in labels if isinstance(fields.get(label), str)), None)
-        for labels in (
-            ("app_name", "appName"),
-            ("user_id", "userId"),
-            ("id", "session_id", "sessionId"),
-        )
+    try:
+        session = read_foreign(fields)
+    except ValueError as exc:
+        return SkippedSession(name, str(exc))
+    names = [
+        name if name is not None else key
+        for name, key in zip(session.names, key_names or (None,) * 3, strict=True)
     ]
-    if len(key_names) == 3:
-        given = [
-            ours if ours is not None else key for ours, key in zip(given, key_names, strict=True)
-        ]
-    if any(part is None for part in given):
-        return SkippedSession(name, "it does not say of which app and user it is")
-    events, state = fields.get("events", []), fields.get("state", {})
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        return SkippedSession(name, "its events are not a list of objects")
-    if not isinstance(state, dict):
-        return SkippedSession(name, "its state is not an object")
-    app_name, user_id, session_id = (str(part) for part in given)
+    if None in names:
+        return SkippedSession(name, "it does not name its app, user and id")
+    app_name, user_id, session_id = map(str, names)
     return SourceSession(
         name=name,
         ref=SessionRef(app_name, user_id, session_id),
-        state=state,
-        events=events,
-        last_update_time=first_time(
-            fields, "last_update_time", "lastUpdateTime", "updated_at", "updatedAt"
-        ),
-        created=first_time(fields, "created_at", "createdAt", "create_time", "createTime"),
+        state=session.state,
+        events=session.events,
+        last_update_time=session.last_update_time,
+        created=session.created,
         ttl_ms=ttl_ms,
     )
 

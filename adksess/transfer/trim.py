@@ -54,7 +54,7 @@ def trim(document: Document, keep_last: int) -> Trimmed | None:
     baseline = _baseline(events[:cut])
     lines = before + ([baseline] if baseline else []) + list(document.events[cut:])
     return Trimmed(
-        replace(document, events=lines, event_count=len(lines)),
+        replace(document, tail=document.tail._replace(event_count=len(lines)), events=lines),
         dropped_events=len(dropped),
         dropped_invocations=sum(not kept >= set(numbers) for numbers in groups),
         freed_bytes=sum(map(len, document.events)) - sum(map(len, lines)),

@@ -13,7 +13,7 @@ async for batch in store.scan("remember"):
 # %% the last ten events of one of them
 ref = summary.ref
 stored = await store.read(ref, last=10)
-print(stored.document.state, stored.user_state)
+print(stored.document.tail.state, stored.user_state)
 for line in stored.document.events:
     print(line.decode())
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from adksess.store.document import (
     Document,
+    Tail,
     decode,
     decode_tail,
     encode,
@@ -38,15 +39,21 @@ SEVEN_FIELDS = {
 
 def document(state: dict[str, Any], events: list[Any], at: float = 1.5) -> Document:
     return Document(
-        ref=REF,
-        state=state,
-        events=[json_bytes(event) for event in events],
-        event_count=len(events),
-        created_at=iso_time(0),
-        updated_at=iso_time(1),
-        last_update_time=at,
-        newest_event_time=at,
+        REF,
+        Tail(
+            state=state,
+            event_count=len(events),
+            created_at=iso_time(0),
+            updated_at=iso_time(1),
+            last_update_time=at,
+            newest_event_time=at,
+        ),
+        [json_bytes(event) for event in events],
     )
+
+
+def with_ttl(document: Document, ttl: int | None) -> Document:
+    return replace(document, tail=document.tail._replace(ttl=ttl))
 
 
 def test_the_layout_byte_for_byte() -> None:
@@ -66,7 +73,7 @@ def test_the_layout_byte_for_byte() -> None:
 
 
 def test_an_empty_session_byte_for_byte() -> None:
-    written = encode(replace(document({}, []), ttl=60))
+    written = encode(with_ttl(document({}, []), 60))
     assert written.decode() == (
         '{"app_name":"demo","user_id":"ada","session_id":"s1","events":[\n'
         '],"state":{\n'
@@ -86,7 +93,7 @@ def test_an_empty_session_byte_for_byte() -> None:
 def test_any_document_is_plain_json_and_reads_back(
     state: dict[str, Any], events: list[Any], at: float, ttl: int | None
 ) -> None:
-    given = replace(document(state, events, at), ttl=ttl)
+    given = with_ttl(document(state, events, at), ttl)
     written = encode(given)
     plain = json.loads(written)
     assert plain.keys() >= SEVEN_FIELDS
@@ -153,8 +160,9 @@ def test_a_document_of_another_tool(
     for value in (json.dumps(fields), json.dumps(fields, indent=2)):
         found = decode(value.encode(), REF)
         state, count, updated, created = expected
-        assert (found.state, found.event_count, found.last_update_time) == (state, count, updated)
-        assert found.created_at == iso_time(created)
+        assert found.tail.state == state
+        assert (found.tail.event_count, found.tail.last_update_time) == (count, updated)
+        assert found.tail.created_at == iso_time(created)
         assert decode(encode(found), REF) == found
         assert json.loads(encode(found)).keys() >= SEVEN_FIELDS
 
@@ -210,7 +218,7 @@ def test_any_damage_is_an_error_or_a_document(data: st.DataObject) -> None:
         found = decode(bytes(value), REF)
     except SessionUnreadable:
         return
-    assert isinstance(found.state, dict)
+    assert isinstance(found.tail.state, dict)
 
 
 @given(st.binary(max_size=80) | st.text(max_size=40).map(str.encode))

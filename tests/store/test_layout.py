@@ -57,10 +57,10 @@ def test_the_script_writes_what_python_would(
     merged = dict(initial)
     for _, state, _ in appends:
         merged |= state
-    assert document.state == merged
-    assert list(document.state) == list(merged)
+    assert document.tail.state == merged
+    assert list(document.tail.state) == list(merged)
     assert [json.loads(event)["id"] for event in document.events] == list(range(len(appends)))
-    assert document.newest_event_time == max((at for at, _, _ in appends), default=0.0)
+    assert document.tail.newest_event_time == max((at for at, _, _ in appends), default=0.0)
     assert without_blanks(value) == encode(document)
 
 
@@ -142,8 +142,8 @@ async def test_a_document_of_another_tool_is_read_listed_and_reframed(
         client.set(key, json.dumps(foreign, indent=2), ex=5_000)
         found = await store.read(REF)
         assert found is not None
-        assert found.document.event_count == 3
-        assert found.document.state == foreign["state"]
+        assert found.document.tail.event_count == 3
+        assert found.document.tail.state == foreign["state"]
         part = await store.read(REF, last=1)
         assert part is not None
         assert len(part.document.events) == 1
@@ -182,7 +182,7 @@ async def test_writers_meet_at_a_document_of_another_tool(
     assert found is not None
     numbers = [json.loads(event)["n"] for event in found.document.events]
     assert sorted(numbers) == list(range(-1, 20))
-    assert found.document.state == {"a": 0} | {f"k{n}": n for n in range(20)}
+    assert found.document.tail.state == {"a": 0} | {f"k{n}": n for n in range(20)}
 
 
 @pytest.mark.parametrize("size", [0, 100, 40_000, 400_000])
@@ -237,7 +237,7 @@ async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: Ses
     found = await store.read(REF)
     assert found is not None
     assert [json.loads(e)["n"] for e in found.document.events] == [0, "first", "second"]
-    assert found.document.state == {"a": 0, "first": 1, "second": 2}
+    assert found.document.tail.state == {"a": 0, "first": 1, "second": 2}
 
 
 async def test_a_plain_document_that_ends_almost_like_ours_is_read_whole(

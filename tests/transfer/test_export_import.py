@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from adksess import SessionRef, SessionStore
-from adksess.store.documents import PutResult, StoredValue
+from adksess.store.models import PutResult, StoredValue
 from adksess.transfer import files
 from tests.cli.sessions import store_session
 
@@ -388,7 +388,7 @@ def test_of_many_at_once_one_is_stored(target_url: str, target: redis.Redis) -> 
             ]
             outcomes = [outcome for (outcome,) in await asyncio.gather(*puts)]
             assert outcomes.count(PutResult.STORED) == 1
-            assert outcomes.count(PutResult.TAKEN) == 39
+            assert outcomes.count(PutResult.EXISTS) == 39
 
     asyncio.run(race())
 

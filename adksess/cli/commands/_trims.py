@@ -10,9 +10,8 @@ from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
 from adksess.cli.selection import SelectedSessions, path
 from adksess.store.document import decode, find_tail
-from adksess.store.documents import StoredValue
 from adksess.store.errors import SessionUnreadable
-from adksess.store.models import SessionSummary
+from adksess.store.models import SessionSummary, StoredValue
 from adksess.store.settings import Settings
 from adksess.store.store import SessionStore
 from adksess.transfer.exporter import in_parts
@@ -89,7 +88,7 @@ async def _trim_one(
         result = trim(decode(stored.value, stored.ref), keep_last)
         if result is None:
             return
-        if not write or await store.exchange(stored, result.document):
+        if not write or await store.replace_if_unchanged(stored, result.document):
             if write and find_tail(stored.value) is None:
                 await store.index_session(session)  # another tool's document is ours now
             tally.sessions += 1

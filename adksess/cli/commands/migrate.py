@@ -16,9 +16,10 @@ from adksess.cli.errors import UsageProblem
 from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.progress import Meter
 from adksess.cli.render.text import counted, safe_text
-from adksess.store.document import as_seconds, decode, find_tail, parse_json
-from adksess.store.documents import StoredValue
+from adksess.store.document import decode, find_tail, parse_json
 from adksess.store.foreign import ReadOnlyRedis
+from adksess.store.foreign_json import as_seconds
+from adksess.store.models import StoredValue
 from adksess.store.settings import SCHEMES, Settings
 from adksess.store.store import SessionStore
 from adksess.transfer.layouts import LAYOUTS
@@ -228,10 +229,10 @@ async def _as_found(
                 SourceSession(
                     name="/".join(stored.ref),
                     ref=stored.ref,
-                    state=document.state,
+                    state=document.tail.state,
                     events=[parse_json(line) for line in document.events],
-                    last_update_time=document.last_update_time,
-                    created=as_seconds(document.created_at),
+                    last_update_time=document.tail.last_update_time,
+                    created=as_seconds(document.tail.created_at),
                     ttl_ms=stored.ttl_ms,
                 )
             ]
@@ -259,7 +260,7 @@ async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str
         async for batch in _documents(store, app, plain_too=False):
             for stored in batch:
                 ours.outcomes[Outcome.COPIED] += 1
-                ours.events += decode(stored.value, stored.ref).event_count
+                ours.events += decode(stored.value, stored.ref).tail.event_count
                 ours.apps.add(stored.ref.app_name)
         if ours.apps:
             found.append((LayoutName.ADKSESS.value, "adksess", ours))

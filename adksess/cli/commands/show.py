@@ -119,7 +119,7 @@ def show_session(options: ShowOptions) -> None:
     else:
         _print_lines(parse_events(stored.document))
     if options.follow:
-        count = stored.document.event_count
+        count = stored.document.tail.event_count
         with_store(
             options.settings, lambda store: _follow(store, summary.ref, count, options, printer)
         )
@@ -150,7 +150,7 @@ async def _follow(
             if stored is not None:
                 # events that were appended since the summary are printed by the next poll
                 new = parse_events(stored.document)[: tail.event_count - seen]
-                seen = stored.document.event_count - len(stored.document.events) + len(new)
+                seen = stored.document.tail.event_count - len(stored.document.events) + len(new)
                 if options.output is ShowOutput.PRETTY:
                     printer.print(new)
                 else:
@@ -187,9 +187,9 @@ def _print_pretty(
     console.print(session_header(summary))
     console.print()
     console.print(Text("State", style="bold"))
-    console.print(highlighted_json(document.state))
+    console.print(highlighted_json(document.tail.state))
     console.print()
-    shown, total = len(document.events), document.event_count
+    shown, total = len(document.events), document.tail.event_count
     heading = f"Events, the last {shown:,} of {total:,}" if shown < total else f"Events ({total:,})"
     console.print(Text(heading, style="bold"))
     printer.print(parse_events(document))
@@ -199,7 +199,7 @@ def _print_pretty(
 
 def _whole_state(stored: "StoredSession") -> dict[str, Any]:
     return {
-        **stored.document.state,
+        **stored.document.tail.state,
         **{f"app:{key}": value for key, value in stored.app_state.items()},
         **{f"user:{key}": value for key, value in stored.user_state.items()},
     }

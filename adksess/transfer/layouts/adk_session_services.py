@@ -5,8 +5,8 @@
 
 from collections.abc import Sequence
 
-from adksess.store.document import as_seconds
 from adksess.store.foreign import ReadOnlyRedis
+from adksess.store.foreign_json import as_seconds
 from adksess.store.keys import SessionRef
 from adksess.transfer.layouts.base import Items, Layout, parsed
 from adksess.transfer.source_session import SkippedSession, SourceSession, splits

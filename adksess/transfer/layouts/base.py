@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adksess.store.document import parse_json
-from adksess.store.documents import StoredState
 from adksess.store.foreign import ReadOnlyRedis
 from adksess.store.keys import escape_glob
+from adksess.store.models import StoredState
 from adksess.transfer.source_session import SkippedSession, SourceSession
 
 Items = list["SourceSession | SkippedSession"]

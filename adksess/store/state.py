@@ -1,0 +1,27 @@
+"""The scopes of ADK's state: of one session, of a user, of an app."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+APP, USER, TEMP = "app:", "user:", "temp:"
+"""Prefixes of state keys in ADK. A key with none belongs to its session; `temp:` is not stored."""
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class StateDelta(NamedTuple):
+    """State to write, by scope. Keys are without `app:` and `user:`."""
+
+    session: Mapping[str, Any] = _NOTHING
+    app: Mapping[str, Any] = _NOTHING
+    user: Mapping[str, Any] = _NOTHING
+
+
+def merge_scopes(
+    session: Mapping[str, Any], app: Mapping[str, Any], user: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The state as an agent sees it, with `app:` and `user:` keys."""
+    merged = dict(session)
+    merged.update((APP + key, value) for key, value in app.items())
+    merged.update((USER + key, value) for key, value in user.items())
+    return merged

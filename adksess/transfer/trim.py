@@ -1,15 +1,17 @@
-"""Dropping old invocations from a history, so that what stays is a history ADK can go on with.
+"""Drop old invocations from sessions, so that ADK can continue with the rest."""
 
-An invocation is one turn of the conversation: the events that share an invocation id, or, where
-events have none, those from one message of the user to the next.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from adksess.store.document import Document, json_bytes, parse_json
+from adksess.store.document import Document, decode, find_tail, json_bytes, parse_json
+from adksess.store.errors import SessionUnreadable
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary, StoredValue
+from adksess.store.state import APP, TEMP, USER
+from adksess.store.store import SessionStore
+from adksess.transfer.exporter import in_parts
 from adksess.transfer.history import (
     BASELINE_PREFIX,
     Event,
@@ -22,12 +24,12 @@ from adksess.transfer.history import (
     live_positions,
 )
 
-_SHARED = ("app:", "user:", "temp:")
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
-class Trimmed:
-    """A shorter document, and what is no longer in it."""
+class TrimmedDocument:
+    """A shorter document, and how much was dropped from it. Sizes are in bytes."""
 
     document: Document
     dropped_events: int
@@ -35,58 +37,129 @@ class Trimmed:
     freed_bytes: int
 
 
-def trim(document: Document, keep_last: int) -> Trimmed | None:
-    """The document with the last invocations alone; None when there are no more than that.
+@dataclass
+class TrimReport:
+    """What was dropped, or would be. `kept` are sessions that could not be trimmed, with why."""
 
-    Kept with them: an older invocation that shares a tool call with a kept one, since models
-    refuse a response without its call; and summaries (compactions), which stand for what goes.
-    Rewound invocations do not count. Raises ValueError for an event that is not JSON.
+    sessions: int = 0
+    invocations: int = 0
+    events: int = 0
+    freed_bytes: int = 0
+    kept: list[tuple[SessionRef, str]] = field(default_factory=list)
+
+
+async def trim_sessions(
+    store: SessionStore,
+    sessions: Sequence[SessionSummary],
+    keep_last: int,
+    *,
+    dry_run: bool = False,
+    advance: Callable[[int], None] = lambda _: None,
+) -> TrimReport:
+    """Drop all but the last `keep_last` invocations of each session.
+
+    State, expiry and summaries are kept, and no tool call is separated from its response. A
+    session that gets new events meanwhile is read again, so none is lost. `advance` is called
+    with the number of sessions done. Raises ServerUnavailable.
+    """
+    report = TrimReport()
+    # an invocation has at least one event
+    long = [session for session in sessions if session.tail and _count(session) > keep_last]
+    advance(len(sessions) - len(long))
+    for part in in_parts(long):
+        stored = {item.ref: item for item in await store.values([s.ref for s in part])}
+        for session in part:
+            if item := stored.get(session.ref):
+                await _trim_session(store, session, item, keep_last, report, dry_run=dry_run)
+            advance(1)
+    return report
+
+
+def trim_document(document: Document, keep_last: int) -> TrimmedDocument | None:
+    """Return the document with its last invocations; None when it has no more than those.
+
+    An older invocation is kept if it shares a tool call with a kept one, since models reject a
+    response without its call. Summaries (compactions) are kept, since they replace what is
+    dropped. Rewound invocations are not counted. Raises ValueError for an event that is not JSON.
     """
     events = [parse_json(line) for line in document.events]
     groups = invocations(events)
     if len(groups) <= keep_last:
         return None
-    kept, cut = _keep(events, groups, keep_last)
-    dropped = [number for number in range(len(events)) if number not in kept]
-    if not any(not is_baseline(events[number]) for number in dropped):
+    kept, cut = _kept_positions(events, groups, keep_last)
+    dropped = [position for position in range(len(events)) if position not in kept]
+    if all(is_baseline(events[position]) for position in dropped):
         return None
-    before = [document.events[number] for number in range(cut) if number in kept]
+    before = [document.events[position] for position in range(cut) if position in kept]
     baseline = _baseline(events[:cut])
     lines = before + ([baseline] if baseline else []) + list(document.events[cut:])
-    return Trimmed(
+    return TrimmedDocument(
         replace(document, tail=document.tail._replace(event_count=len(lines)), events=lines),
         dropped_events=len(dropped),
-        dropped_invocations=sum(not kept >= set(numbers) for numbers in groups),
+        dropped_invocations=sum(not kept >= set(positions) for positions in groups),
         freed_bytes=sum(map(len, document.events)) - sum(map(len, lines)),
     )
 
 
-def _keep(
+async def _trim_session(
+    store: SessionStore,
+    session: SessionSummary,
+    stored: StoredValue,
+    keep_last: int,
+    report: TrimReport,
+    *,
+    dry_run: bool,
+) -> None:
+    for _ in range(_ATTEMPTS):
+        try:
+            result = trim_document(decode(stored.value, stored.ref), keep_last)
+        except (SessionUnreadable, ValueError, TypeError, AttributeError):
+            report.kept.append((session.ref, "it cannot be read"))
+            return
+        if result is None:
+            return
+        if dry_run or await store.replace_if_unchanged(stored, result.document):
+            if not dry_run and find_tail(stored.value) is None:
+                await store.index_session(session)  # a foreign document is now in our layout
+            report.sessions += 1
+            report.invocations += result.dropped_invocations
+            report.events += result.dropped_events
+            report.freed_bytes += result.freed_bytes
+            return
+        changed = await store.values([session.ref])
+        if not changed:
+            return
+        stored = changed[0]
+    report.kept.append((session.ref, "it is appended to constantly: try again later"))
+
+
+def _count(session: SessionSummary) -> int:
+    return session.tail.event_count if session.tail else 0
+
+
+def _kept_positions(
     events: Sequence[Event], groups: Sequence[list[int]], keep_last: int
 ) -> tuple[set[int], int]:
-    """The events that stay, and the first of those that stay without a gap."""
-    cut = min(number for numbers in groups[-keep_last:] for number in numbers)
-    while True:  # an invocation that reaches across the cut stays whole
-        reaching = [numbers for numbers in groups if numbers[0] < cut <= numbers[-1]]
-        if not reaching:
-            break
-        cut = min(numbers[0] for numbers in reaching)
+    """Return the positions to keep, and the first from which on all events are kept."""
+    cut = min(position for positions in groups[-keep_last:] for position in positions)
+    while spanning := [group for group in groups if group[0] < cut <= group[-1]]:
+        cut = min(group[0] for group in spanning)
     kept = set(range(cut, len(events)))
     summaries = compactions(events, live_positions(events))
     kept.update(summary.position for summary in summaries if summary.position < cut)
     calls = [call_ids(event) for event in events]
-    known = {call for number in range(cut, len(events)) for call in calls[number]}
-    older = [numbers for numbers in groups if numbers[0] < cut]
-    while sharing := [n for n in older if any(calls[number] & known for number in n)]:
-        for numbers in sharing:
-            kept.update(numbers)
-            known.update(call for number in numbers for call in calls[number])
-        older = [numbers for numbers in older if numbers not in sharing]
+    known = {call for position in range(cut, len(events)) for call in calls[position]}
+    older = [group for group in groups if group[0] < cut]
+    while sharing := [g for g in older if any(calls[position] & known for position in g)]:
+        for group in sharing:
+            kept.update(group)
+            known.update(call for position in group for call in calls[position])
+        older = [group for group in older if group not in sharing]
     return kept, cut
 
 
 def _baseline(events: Sequence[Event]) -> bytes | None:
-    """One event for the state changes of many.
+    """Return one event for the state changes of many; None when they have none.
 
     ADK's rewind rebuilds the state from the events: without it, a rewind after a trim would
     clear every key that a dropped event had set.
@@ -96,7 +169,7 @@ def _baseline(events: Sequence[Event]) -> bytes | None:
     for event in events:
         actions = event_actions(event)
         for key, value in get_object(actions, "state_delta").items():
-            if key.startswith(_SHARED):
+            if key.startswith((APP, USER, TEMP)):
                 continue
             if value is None:
                 state.pop(key, None)

@@ -333,7 +333,7 @@ async def test_a_writer_at_the_same_time_loses_nothing(
             done = 0
             while not writer.done():
                 for stored in await store.values([ref]):
-                    result = trimming.trim(_decode(stored), 5)
+                    result = trimming.trim_document(_decode(stored), 5)
                     done += bool(
                         result and await store.replace_if_unchanged(stored, result.document)
                     )

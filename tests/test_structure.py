@@ -35,16 +35,11 @@ SHARED = {"deletion"}
 HALVES = {
     "_backups",
     "_init_options",
-    "_list_options",
     "_migrate_options",
-    "_show_options",
-    "_trims",
 }
 # Modules in an import cycle, until the merge of the halves removes it.
 IN_CYCLES = {
-    "adksess.cli.commands._list_options",
     "adksess.cli.commands._migrate_options",
-    "adksess.cli.commands._show_options",
     "adksess.cli.completion",
 }
 

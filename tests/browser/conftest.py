@@ -1,11 +1,12 @@
 """Debian's Chromium, driven by Playwright."""
 
-import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.servers import unavailable
 
 _ARGS = [
     "--headless",
@@ -24,10 +25,7 @@ def browser() -> Iterator[Browser]:
     """A real browser. Without one the test is skipped, but fails where CI=true."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
-        message = "no chromium on PATH: install it (Debian: apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        unavailable("no chromium on PATH: install it (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=_ARGS)
         yield browser

@@ -13,8 +13,9 @@ from google.adk.sessions.in_memory_session_service import InMemorySessionService
 from adksess import RedisSessionService, SessionStore
 from adksess.store.settings import Settings
 from tests.cluster import Cluster, running_cluster
+from tests.servers import SERVERS
 
-BACKENDS = ("memory", "fakeredis", "valkey", "redis", "cluster")
+BACKENDS = ("memory", "fakeredis", *SERVERS, "cluster")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Servers that a test may break, on Valkey and on Redis."""
+"""Servers that a test may break."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ServerProcess, redis_binary, running, valkey_binary
+from tests.servers import SERVERS, ServerProcess, running, server_binary
 
 
-@pytest.fixture(params=["valkey", "redis"])
+@pytest.fixture(params=SERVERS)
 def binary(request: pytest.FixtureRequest) -> Path:
-    return valkey_binary() if request.param == "valkey" else redis_binary()
+    return server_binary(request.param)
+
+
+@pytest.fixture(params=["valkey", "redis8"])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """A server of the test worker: take a prefix, and break only the way to it."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ CUTS = [BEFORE, WITHIN, AFTER]
 
 @asynccontextmanager
 async def service_behind(
-    valkey_url: str, choose: Callable[[], str | None], query: str = "", retries: int = 4
+    shared_url: str, choose: Callable[[], str | None], query: str = "", retries: int = 4
 ) -> AsyncIterator[tuple[RedisSessionService, Proxy]]:
-    port = urlsplit(valkey_url).port
+    port = urlsplit(shared_url).port
     assert port
     async with proxy(port, choose) as between:
         prefix = f"t{uuid.uuid4().hex}:"
@@ -54,9 +54,9 @@ async def whole(service: RedisSessionService, session: Session) -> Session:
 
 
 @pytest.mark.parametrize("cut", CUTS)
-async def test_one_cut_is_not_noticed(valkey_url: str, cut: str) -> None:
+async def test_one_cut_is_not_noticed(shared_url: str, cut: str) -> None:
     network = Switch()
-    async with service_behind(valkey_url, network) as (service, between):
+    async with service_behind(shared_url, network) as (service, between):
         session = await service.create_session(app_name=APP, user_id=USER)
         for number in range(5):
             network.faults = [cut]
@@ -69,9 +69,9 @@ async def test_one_cut_is_not_noticed(valkey_url: str, cut: str) -> None:
 
 
 @pytest.mark.parametrize("cut", CUTS)
-async def test_a_create_whose_answer_is_lost_is_no_conflict(valkey_url: str, cut: str) -> None:
+async def test_a_create_whose_answer_is_lost_is_no_conflict(shared_url: str, cut: str) -> None:
     network = Switch()
-    async with service_behind(valkey_url, network) as (service, _):
+    async with service_behind(shared_url, network) as (service, _):
         await service.get_user_state(app_name=APP, user_id=USER)
         network.faults = [cut]
         session = await service.create_session(
@@ -83,10 +83,10 @@ async def test_a_create_whose_answer_is_lost_is_no_conflict(valkey_url: str, cut
             await service.create_session(app_name=APP, user_id=USER, session_id="s1")
 
 
-async def test_a_write_that_was_given_up_can_be_repeated(valkey_url: str) -> None:
+async def test_a_write_that_was_given_up_can_be_repeated(shared_url: str) -> None:
     """An unknown outcome is an error that leaves the session in hand; the repeat settles it."""
     network = Switch()
-    async with service_behind(valkey_url, network) as (service, _):
+    async with service_behind(shared_url, network) as (service, _):
         session = await service.create_session(app_name=APP, user_id=USER)
         given = event("once", state={"a": 1, "temp:b": 2})
         network.faults = [AFTER] * 100
@@ -108,10 +108,10 @@ async def test_a_write_that_was_given_up_can_be_repeated(valkey_url: str) -> Non
         assert len(found.events) == 21
 
 
-async def test_a_lost_answer_is_no_conflict_with_oneself(valkey_url: str) -> None:
+async def test_a_lost_answer_is_no_conflict_with_oneself(shared_url: str) -> None:
     network = Switch()
     query = "?conflict=reject"
-    async with service_behind(valkey_url, network, query) as (service, _):
+    async with service_behind(shared_url, network, query) as (service, _):
         session = await service.create_session(app_name=APP, user_id=USER)
         stale = await whole(service, session)
         for number in range(5):
@@ -123,9 +123,9 @@ async def test_a_lost_answer_is_no_conflict_with_oneself(valkey_url: str) -> Non
             await service.append_event(stale, event("late"))
 
 
-async def test_a_stall_ends_in_a_clear_error(valkey_url: str) -> None:
+async def test_a_stall_ends_in_a_clear_error(shared_url: str) -> None:
     network = Switch()
-    async with service_behind(valkey_url, network, "?socket_timeout=0.2") as (service, between):
+    async with service_behind(shared_url, network, "?socket_timeout=0.2") as (service, between):
         session = await service.create_session(app_name=APP, user_id=USER)
         network.faults = [STALL] * 100
         with pytest.raises(ServerUnavailable, match="did not answer in time"):
@@ -148,7 +148,7 @@ async def test_nothing_listens() -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("writers_per_session", [1, 4], ids=["alone", "several"])
 async def test_a_thousand_appends_under_random_cuts(
-    valkey_url: str, writers_per_session: int
+    shared_url: str, writers_per_session: int
 ) -> None:
     chance = random.Random(7)
 
@@ -159,7 +159,7 @@ async def test_a_thousand_appends_under_random_cuts(
 
     acknowledged: set[str] = set()
     gave_up: list[str] = []
-    async with service_behind(valkey_url, lambda: None, retries=1) as (service, between):
+    async with service_behind(shared_url, lambda: None, retries=1) as (service, between):
 
         async def write(writer: int, session: Session) -> None:
             for number in range(EACH):

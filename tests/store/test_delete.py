@@ -12,7 +12,7 @@ from adksess.store.keys import SessionRef
 from adksess.store.store import SessionStore
 
 
-@pytest.fixture(params=["valkey_url", "redis_url"])
+@pytest.fixture(params=["valkey_url", "redis_url", "redis8_url"])
 def url(request: pytest.FixtureRequest) -> str:
     found: str = request.getfixturevalue(request.param)
     return found

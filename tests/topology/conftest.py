@@ -2,7 +2,7 @@
 
 import datetime
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,17 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.topology.tls import Certificates, running_tls
+
 _DAY = datetime.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """Files of a private CA, and of a server and a client that it signed."""
-
-    ca: Path
-    server: tuple[Path, Path]
-    client: tuple[Path, Path]
-    stranger: tuple[Path, Path]
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +26,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         _issue(folder, "client", ca),
         _issue(folder, "stranger"),
     )
+
+
+@pytest.fixture
+def tls_port(tmp_path: Path, certificates: Certificates) -> Iterator[int]:
+    """The port of a server that takes TLS with a client certificate of the CA, nothing else."""
+    with running_tls(tmp_path, certificates) as port:
+        yield port
 
 
 def _issue(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> tuple[Path, Path]:

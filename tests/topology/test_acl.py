@@ -10,7 +10,7 @@ from google.adk.sessions.session import Session
 from adksess import RedisSessionService, SessionRef
 from adksess.store.errors import ServerUnavailable
 from tests.events import event
-from tests.servers import ServerProcess, redis_binary, running, valkey_binary
+from tests.servers import SERVERS, ServerProcess, running, server_binary
 from tests.topology.conversation import converse, manage
 
 PATTERNS = ("session:*", "user_sessions:*", "app_state:*", "user_state:*")
@@ -26,10 +26,9 @@ COMMANDS = [*SERVICE, "+ping", "+select", "+type", "+zscore", "+hget", "+dbsize"
 """For the command line too, and for a database other than 0."""
 
 
-@pytest.fixture(params=["valkey", "redis"])
+@pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
-    binary = valkey_binary() if request.param == "valkey" else redis_binary()
-    with running(binary, tmp_path) as server:
+    with running(server_binary(request.param), tmp_path) as server:
         yield server
 
 

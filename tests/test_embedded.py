@@ -1,4 +1,4 @@
-"""The embedded Valkey: started, stopped, killed, taken over, refused."""
+"""The embedded Valkey: start, stop, recovery after a kill, errors."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ def orphan(folder: Path) -> Iterator[int]:
         EmbeddedServer(folder, port).start()
 
 
-def test_data_is_there_at_the_next_start(folder: Path) -> None:
+def test_data_survives_a_restart(folder: Path) -> None:
     port = free_port()
     with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
         assert client.config_get("appendfsync") == {"appendfsync": "always"}
@@ -68,26 +68,26 @@ def test_a_cut_off_file_loads(folder: Path) -> None:
         assert client.get("half") is None
 
 
-def test_an_orphan_is_taken_over_and_stopped(folder: Path, orphan: int) -> None:
+def test_an_orphan_is_recovered_and_stopped(folder: Path, orphan: int) -> None:
     server = EmbeddedServer(folder, orphan)
     assert server.is_orphan()
     with server, redis.Redis.from_url(server.url) as client:
-        assert server.adopted
+        assert server.is_recovered
         assert client.get("k") == b"v"
         assert not EmbeddedServer(folder, orphan).is_orphan(), "it is in use now"
     wait_until(lambda: not is_listening("127.0.0.1", orphan))
 
 
-def test_two_cannot_have_one_folder(folder: Path) -> None:
+def test_two_servers_cannot_share_a_folder(folder: Path) -> None:
     with EmbeddedServer(folder, free_port()) as first:
-        with pytest.raises(EmbeddedError, match="Another adksess already runs"):
+        with pytest.raises(EmbeddedError, match="Another adksess process runs"):
             EmbeddedServer(folder, free_port()).start()
         assert redis.Redis.from_url(first.url).ping()
 
 
 def test_a_port_that_is_not_ours_is_left_alone(folder: Path, valkey_url: str) -> None:
     port = int(valkey_url.rpartition(":")[2].partition("/")[0])
-    with pytest.raises(EmbeddedError, match=f"Port {port} on 127.0.0.1 is taken"):
+    with pytest.raises(EmbeddedError, match=f"Port {port} on 127.0.0.1 is in use"):
         EmbeddedServer(folder, port).start()
     assert redis.Redis.from_url(valkey_url).ping()
 
@@ -95,13 +95,13 @@ def test_a_port_that_is_not_ours_is_left_alone(folder: Path, valkey_url: str) ->
 def test_a_port_of_something_else_is_left_alone(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(EmbeddedError, match="taken, and not by the embedded server"):
+        with pytest.raises(EmbeddedError, match="in use, but not by the embedded server"):
             EmbeddedServer(folder, port).start()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedError, match="cannot keep its data in"):
+    with pytest.raises(EmbeddedError, match="cannot write to"):
         EmbeddedServer(tmp_path / "file" / ".adksess", free_port()).start()
 
 

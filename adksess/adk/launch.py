@@ -1,10 +1,17 @@
-"""ADK's own command line, run in this process: the registration made before it holds in it."""
+"""ADK's command line, run in this process so that registered services stay registered."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from google.adk.cli.cli_tools_click import main as adk
+
+
+class InvalidServerArgs(ValueError):
+    """ADK rejects the arguments. `parameter` is the name of the rejected one, if ADK gives it."""
+
+    def __init__(self, message: str, parameter: str | None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 def run_adk(args: Sequence[str]) -> int:
@@ -15,8 +22,9 @@ def run_adk(args: Sequence[str]) -> int:
 def run_server(command: str, args: Sequence[str]) -> int:
     """Run ADK's `web` or `api_server` until it is stopped. Returns its exit code.
 
-    Not through ADK's command group: on a first run that asks a question about telemetry on the
-    terminal, and the server waits for the answer. Telemetry is then what it is by default, off.
+    Calls the subcommand directly: on the first run ADK's command group asks a question about
+    telemetry on the terminal and blocks the server until it is answered. Telemetry keeps its
+    default, off.
     """
     return _run(adk.commands[command], args, "adksess serve")
 
@@ -25,7 +33,7 @@ def _run(command: click.Command, args: Sequence[str], name: str) -> int:
     try:
         code = command.main(args=list(args), prog_name=name, standalone_mode=False)
     except click.Abort:
-        # Click's name for Ctrl-C. Its own answer would be "Aborted!" and exit code 1.
+        # Click's name for Ctrl-C; standalone it would print "Aborted!" and exit with 1.
         raise KeyboardInterrupt from None
     except click.ClickException as exc:
         exc.show()
@@ -34,27 +42,18 @@ def _run(command: click.Command, args: Sequence[str], name: str) -> int:
 
 
 def parse_server_args(command: str, args: Sequence[str]) -> dict[str, object]:
-    """ADK's own reading of the arguments of `web` or `api_server`: values by parameter name.
+    """Return the given arguments of `web` or `api_server` by parameter name, as ADK parses them.
 
-    Only ADK's parser knows which words are values of its options and which one is AGENTS_DIR.
-    What was not given is absent. Raises ValueError with ADK's sentence about a wrong argument.
+    Only ADK's parser can tell the values of its options from AGENTS_DIR. Parameters left at their
+    default are absent. Raises InvalidServerArgs with ADK's sentence.
     """
-    server = adk.commands[command]
     try:
-        values, rest, _ = server.make_parser(click.Context(server)).parse_args(list(args))
+        context = adk.commands[command].make_context(command, list(args))
     except click.UsageError as exc:
-        raise ValueError(exc.format_message()) from exc
-    if rest:
-        raise ValueError(f"Got unexpected extra argument ({' '.join(rest)}).")
-    # Click marks an argument that was not given with a value of its own kind.
-    return {name: value for name, value in values.items() if isinstance(value, str | bool | list)}
-
-
-def find_agents(agents_dir: Path, command: str) -> list[str]:
-    """The names of the agents that ADK will offer from this folder, as its own loader sees them."""
-    from google.adk.cli import fast_api
-
-    # fast_api makes both names at first use, so that mypy knows them as `object`.
-    name = "NestedAgentLoader" if command == "web" else "AgentLoader"
-    names: list[str] = getattr(fast_api, name)(str(agents_dir)).list_agents()
-    return names
+        parameter = getattr(getattr(exc, "param", None), "name", None)
+        raise InvalidServerArgs(exc.format_message(), parameter) from exc
+    return {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }

@@ -1,4 +1,4 @@
-"""One session created, appended to, read and deleted, through the service that ADK uses."""
+"""A test session: created, appended to, read and deleted through the service that ADK uses."""
 
 from google.adk.events.event import Event
 from google.genai import types
@@ -8,26 +8,25 @@ from adksess.store.errors import AdksessError
 from adksess.store.store import SessionStore
 
 _APP, _USER = "adksess-doctor", "probe"
-_TTL = 60
+_TTL_SECONDS = 60
 
 
 class ProbeFailed(AdksessError):
-    """What was written is not what was read."""
+    """The session that was read differs from the session that was written."""
 
 
 async def probe(store: SessionStore) -> None:
-    """Raise what stands in the way of a session, or ProbeFailed. Leaves nothing behind.
+    """Write, read and delete a test session. Raises the error that prevents it, or ProbeFailed.
 
-    Should the process die in the midst of it, the session expires within a minute.
+    If the process is killed meanwhile, the session expires within a minute.
     """
     service = RedisSessionService(store=store)
-    session = await service.create_session(app_name=_APP, user_id=_USER, ttl=_TTL)
+    session = await service.create_session(app_name=_APP, user_id=_USER, ttl=_TTL_SECONDS)
     try:
-        part = types.Part(text="Is anybody there?")
-        content = types.Content(role="user", parts=[part])
+        content = types.Content(role="user", parts=[types.Part(text="Test by adksess doctor.")])
         await service.append_event(session, Event(author="user", content=content))
-        again = await service.get_session(app_name=_APP, user_id=_USER, session_id=session.id)
-        if again != session:
-            raise ProbeFailed("A session was read back other than it was written.")
+        stored = await service.get_session(app_name=_APP, user_id=_USER, session_id=session.id)
+        if stored != session:
+            raise ProbeFailed("The session that was read differs from the one that was written.")
     finally:
         await service.delete_session(app_name=_APP, user_id=_USER, session_id=session.id)

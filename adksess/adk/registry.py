@@ -1,4 +1,4 @@
-"""adksess in ADK's service registry: registering there, and finding out what is registered."""
+"""Registration in ADK's service registry, and inspection of what is registered there."""
 
 import importlib
 import logging
@@ -9,33 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from google.adk.cli.service_registry import get_service_registry, load_services_module
+from google.adk.cli import service_registry
 
 from adksess.store.settings import SCHEMES
 
 if TYPE_CHECKING:
     from google.adk.sessions import BaseSessionService
 
-_OURS = "adksess.adk.service.RedisSessionService"
-_YAML = ("services.yaml", "services.yml")
-_FILES = ("services.py", *_YAML)
+_OUR_CLASS = "adksess.adk.service.RedisSessionService"
+_YAML_FILES = ("services.yaml", "services.yml")
+_FILES = ("services.py", *_YAML_FILES)
 
 
 def register_services() -> None:
     """Register RedisSessionService for every Redis URL scheme in ADK's service registry.
 
-    Call it before ADK's CLI or `get_fast_api_app` starts: by the time an agent's module is
-    loaded, ADK has chosen its session service. Calling it again changes nothing.
+    Call it before ADK's CLI or `get_fast_api_app` starts: when an agent's module is loaded, ADK
+    has already chosen its session service. Calling it again changes nothing.
     """
-    registry = get_service_registry()
+    registry = service_registry.get_service_registry()
     for scheme in SCHEMES:
         registry.register_session_service(scheme, _create_session_service)
 
 
 def _create_session_service(uri: str, **kwargs: Any) -> "BaseSessionService":
-    # ADK adds agents_dir to the session_db_kwargs of its caller; it means nothing to Redis.
+    # ADK adds agents_dir to the session_db_kwargs of its caller; Redis does not need it.
     kwargs.pop("agents_dir", None)
-    # Imported here: ADK's session machinery takes a second that registering need not wait for.
+    # Imported here: ADK's session modules take a second, and registering does not need them.
     from adksess.adk.service import RedisSessionService
 
     return RedisSessionService(uri, **kwargs)
@@ -43,36 +43,37 @@ def _create_session_service(uri: str, **kwargs: Any) -> "BaseSessionService":
 
 @dataclass(frozen=True)
 class Registered:
-    """What ADK's registry makes of a URI: a class by its full name, or nothing, and why."""
+    """What ADK's registry creates for a URI: a class by its full name, or None and the reason."""
 
     class_name: str | None
     error: str | None = None
 
     @property
     def is_ours(self) -> bool:
-        """Whether sessions at this URI go through adksess."""
-        return self.class_name == _OURS
+        """Whether adksess stores the sessions at this URI."""
+        return self.class_name == _OUR_CLASS
 
 
 def look_up(uri: str) -> Registered:
-    """Ask ADK's registry for the session service at `uri`, as `adk web` does."""
+    """Create the session service for `uri` as `adk web` does, and say which class it is."""
+    registry = service_registry.get_service_registry()
     try:
-        service = get_service_registry().create_session_service(uri, agents_dir=".")
-    except Exception as exc:  # a factory is somebody's code, and whatever it raises is the finding
+        service = registry.create_session_service(uri, agents_dir=".")
+    except Exception as exc:  # a factory may raise anything
         # Only the type: the message of an unknown factory may repeat the URI and its password.
         return Registered(None, f"its factory raises {type(exc).__name__}")
     if service is None:
         return Registered(None, "no factory is registered for this kind of URL")
-    kind = type(service)
-    return Registered(f"{kind.__module__}.{kind.__qualname__}")
+    cls = type(service)
+    return Registered(f"{cls.__module__}.{cls.__qualname__}")
 
 
 @dataclass(frozen=True)
 class ServicesReport:
-    """What a folder's services.py and services.yaml did to the registry, once loaded.
+    """The effect of a folder's services.py and services.yaml on the registry.
 
-    `problems` are sentences about files that ADK loads in part or not at all, most of them in
-    silence. `registered` is what the URI leads to after loading.
+    `problems` are sentences about files that ADK does not load completely; for most of them ADK
+    prints nothing. `registered` is the class for the URI after loading.
     """
 
     folder: Path
@@ -82,29 +83,38 @@ class ServicesReport:
 
 
 def has_services(folder: Path) -> bool:
-    """Whether there is anything in the folder that ADK would load services from."""
+    """Whether the folder has a file that ADK would load services from."""
     return any((folder / name).exists() for name in (*_FILES, "services/__init__.py"))
 
 
 def inspect_services(folder: Path, uri: str, *, register_first: bool = True) -> ServicesReport:
-    """Load a folder's service files the way ADK does, and report what came of it.
+    """Load a folder's service files as ADK does, and report the result.
 
-    With `register_first` as `adksess serve` would find it, without as plain `adk web` would.
-    Runs the folder's own code. Leaves the registration of adksess in place.
+    With `register_first` as `adksess serve` does, without as plain `adk web` does. Runs the
+    folder's own code. Afterwards adksess is registered again.
     """
     files = tuple(name for name in _FILES if (folder / name).is_file())
     if register_first:
         register_services()
     with _fresh_services_module(), _captured_warnings() as warnings:
-        load_services_module(str(folder))
-        problems = [*warnings, *_silent_failures(folder)]
+        problems = [*_load(folder), *_silent_failures(folder)]
         registered = look_up(uri)
     register_services()
-    return ServicesReport(folder, files, tuple(problems), registered)
+    return ServicesReport(folder, files, (*warnings, *problems), registered)
+
+
+def _load(folder: Path) -> Iterator[str]:
+    """Load the service files. Yields a problem where this ADK has no function for it."""
+    # Undocumented: ADK 2.13 calls it in get_fast_api_app and in `adk run`.
+    load = getattr(service_registry, "load_services_module", None)
+    if load is None:
+        yield "this version of ADK loads service files in a way that adksess cannot check."
+    else:
+        load(str(folder))
 
 
 def _silent_failures(folder: Path) -> Iterator[str]:
-    """The two ways in which ADK 2.13 skips a services.py without a word."""
+    """Find the two cases in which ADK 2.13 skips a services.py without a message."""
     if not (folder / "services.py").is_file():
         return
     module = sys.modules.get("services")
@@ -112,7 +122,7 @@ def _silent_failures(folder: Path) -> Iterator[str]:
         try:
             importlib.import_module("services")
         except ModuleNotFoundError as exc:
-            yield f"services.py is skipped by ADK: it imports {exc.name}, which is not installed."
+            yield f"ADK skips services.py: it imports {exc.name}, which is not installed."
         except Exception:  # noqa: S110 - ADK logs this one itself
             pass
     elif getattr(module, "__file__", None) and Path(str(module.__file__)).parent != folder:
@@ -124,7 +134,7 @@ def _silent_failures(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _fresh_services_module() -> Iterator[None]:
-    """ADK imports every folder's file as `services`: forget the last one before and after."""
+    """Forget the module `services` before and after: ADK imports every folder's file as that."""
     path = list(sys.path)
     _forget_services_module()
     try:
@@ -142,11 +152,14 @@ def _forget_services_module() -> None:
 
 @contextmanager
 def _captured_warnings() -> Iterator[list[str]]:
-    """What ADK's registry logs at WARNING and above, as complete sentences."""
-    logger = logging.getLogger("google_adk.google.adk.cli.service_registry")
+    """Collect what ADK's registry logs at WARNING and above, as complete sentences."""
+    # "google_adk.google.adk.cli.service_registry" in ADK 2.13
+    logger = getattr(service_registry, "logger", None) or logging.getLogger(
+        service_registry.__name__
+    )
     lines: list[str] = []
     handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: lines.append(f"ADK says: {record.getMessage()}.")  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(f"ADK reports: {record.getMessage()}.")  # type: ignore[method-assign]
     propagate = logger.propagate
     logger.addHandler(handler)
     logger.propagate = False

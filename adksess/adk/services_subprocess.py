@@ -1,7 +1,7 @@
-"""Loading a folder's services.py in a process of its own, so that nothing of it stays in ours.
+"""Load a folder's service files in a child process, so that they cannot change this one.
 
-Run as `python -m adksess.adk.services_subprocess`: the request comes as JSON on stdin, where no
-process list shows the URI, and the report leaves as JSON on stdout.
+Run as `python -m adksess.adk.services_subprocess`. The request is JSON on stdin, where no process
+list shows the URI; the report is JSON on stdout.
 """
 
 import json
@@ -14,15 +14,15 @@ from pathlib import Path
 from adksess.adk.registry import Registered, ServicesReport, inspect_services
 from adksess.store.errors import AdksessError
 
-_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 
 
 class ServicesCheckFailed(AdksessError):
-    """The folder's own code ended the process, or never ended."""
+    """The folder's code ended the process, or did not return in time."""
 
 
 def check_services(folder: Path, uri: str, *, register_first: bool) -> ServicesReport:
-    """What `inspect_services` reports, found in a child process. Raises ServicesCheckFailed."""
+    """Call `inspect_services` in a child process. Raises ServicesCheckFailed."""
     request = {"folder": str(folder), "uri": uri, "register_first": register_first}
     try:
         child = subprocess.run(
@@ -30,14 +30,14 @@ def check_services(folder: Path, uri: str, *, register_first: bool) -> ServicesR
             input=json.dumps(request),
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             check=True,
         )
         report = json.loads(child.stdout.splitlines()[-1])
     except (subprocess.SubprocessError, ValueError, IndexError) as exc:
         raise ServicesCheckFailed(
-            f"The services files in {folder} could not be loaded to the end "
-            f"({type(exc).__name__}): run `adk web {folder}` and see what it prints."
+            f"The service files in {folder} end the process that loads them "
+            f"({type(exc).__name__}). Run `adk web {folder}` to see their output."
         ) from None
     return ServicesReport(
         folder=folder,
@@ -50,13 +50,13 @@ def check_services(folder: Path, uri: str, *, register_first: bool) -> ServicesR
 def main() -> None:
     """Answer one request."""
     request = json.load(sys.stdin)
-    answer_to = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the folder's code prints is no part of the answer
+    report_to = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the folder's code prints must not reach the report
     report = inspect_services(
         Path(request["folder"]), request["uri"], register_first=request["register_first"]
     )
-    answer_to.write(json.dumps({**asdict(report), "folder": str(report.folder)}) + "\n")
-    answer_to.flush()
+    report_to.write(json.dumps({**asdict(report), "folder": str(report.folder)}) + "\n")
+    report_to.flush()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ _COMMANDS = {
     "serve": _Command(
         _RUN,
         "serve:serve",
-        "Serve agents with ADK's web UI, their sessions in Redis.",
+        "Serve agents with ADK's web UI and sessions in Redis.",
         (
             "adksess serve --demo",
             "adksess serve agents --ttl 7d",
@@ -43,8 +43,8 @@ _COMMANDS = {
     ),
     "init": _Command(
         _RUN,
-        "_init_options:init",
-        "Write the services.py with which plain `adk web` and deployed agents find redis://.",
+        "init:init",
+        "Write a services.py that registers redis:// for plain `adk` commands.",
         (
             "adksess init agents",
             "adksess init agents --agent",
@@ -63,7 +63,7 @@ _COMMANDS = {
     "doctor": _Command(
         _RUN,
         "doctor:doctor",
-        "Check Redis, ADK and the way between them; with AGENTS_DIR, its services files too.",
+        "Diagnose Redis, ADK and the registration.",
         (
             "adksess doctor",
             "adksess doctor agents -r redis://db.internal:6379/0",

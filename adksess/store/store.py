@@ -17,6 +17,7 @@ from adksess.store.settings import DEFAULT_URL, Settings
 if TYPE_CHECKING:
     from adksess.store.audit import Audit
     from adksess.store.models import PurgeBatch, PutResult, StoredState, StoredValue
+    from adksess.store.parts import SessionEnd
 
 
 class SessionStore:
@@ -137,6 +138,20 @@ class SessionStore:
     async def summaries(self, refs: Sequence[SessionRef]) -> list[SessionSummary]:
         """What the named sessions are, without their events; those that exist."""
         return await read.summaries(self._server, self.keys, refs)
+
+    async def read_ends(
+        self, refs: Sequence[SessionRef], *, history_bytes: int
+    ) -> list["SessionEnd"]:
+        """Return the events in the last bytes of each history; of sessions that are readable."""
+        from adksess.store import parts
+
+        return await parts.read_ends(self._server, self.keys, refs, history_bytes=history_bytes)
+
+    async def read_heads(self, refs: Sequence[SessionRef], *, size: int) -> list[bytes]:
+        """Return the first `size` bytes of each document, empty for a missing one."""
+        from adksess.store import parts
+
+        return await parts.read_heads(self._server, self.keys, refs, size=size)
 
     async def user_summaries(self, app_name: str, user_id: str) -> list[SessionSummary]:
         """One user's sessions, from the index: costs what the user has, not what Redis holds."""

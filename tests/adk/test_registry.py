@@ -109,10 +109,10 @@ def test_our_class_registered_from_yaml(tmp_path: Path) -> None:
 def test_a_missing_import_inside_services_is_named(tmp_path: Path) -> None:
     (tmp_path / "services.py").write_text("import no_such_package\n")
     [problem] = inspect_services(tmp_path, URI).problems
-    assert "it imports no_such_package, which is not installed" in problem
+    assert "ADK skips services.py: it imports no_such_package, which is not installed" in problem
 
 
-def test_a_services_package_that_wins_is_named(tmp_path: Path) -> None:
+def test_a_services_package_that_hides_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "services.py").write_text(OTHER)
     (tmp_path / "services").mkdir()
     (tmp_path / "services" / "__init__.py").write_text("")
@@ -130,7 +130,7 @@ def test_what_adk_logs_about_a_broken_file_is_passed_on(
     with caplog.at_level(logging.WARNING):
         [problem] = inspect_services(tmp_path, URI).problems
     assert "broken on purpose" in problem
-    assert not caplog.records, "said once, by doctor"
+    assert not caplog.records, "reported once, by doctor"
 
 
 def test_one_folder_does_not_hide_another_and_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -72,14 +72,6 @@ def test_no_command_shows_the_commands(cli: Callable[..., Any]) -> None:
         assert f"│ {command} " in result.out
 
 
-def test_adk_takes_its_arguments_as_they_stand(cli: Callable[..., Any]) -> None:
-    result = cli("adk", "web", "--help")
-    assert result.code == 0
-    assert "Usage: adksess adk web [OPTIONS]" in result.out
-    assert "--session_service_uri" in result.out
-    assert cli("adk", "run", "--nope").code == 2
-
-
 def test_a_base_class_never_hides_its_subclass_in_the_table() -> None:
     for position, (kind, _) in enumerate(EXIT_CODES):
         assert not [k for k, _ in EXIT_CODES[:position] if issubclass(kind, k)]

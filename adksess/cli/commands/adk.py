@@ -1,11 +1,11 @@
-"""`adksess adk`: ADK's own command line, with Redis sessions registered in it."""
+"""`adksess adk`: ADK's own command line with Redis sessions registered."""
 
 import typer
 from typer.core import TyperCommand
 
 
 class PassThrough(TyperCommand):
-    """A command that takes every word after its name as it stands, `--help` and `--` included."""
+    """A command that passes on all arguments unchanged, `--help` and `--` included."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         ctx.args = list(args)
@@ -15,8 +15,7 @@ class PassThrough(TyperCommand):
 def adk(ctx: typer.Context) -> None:
     """Run ADK's own command line with Redis sessions registered.
 
-    For everything that ADK can do, with its own arguments: adksess adk web
-    --session_service_uri=redis://localhost:6379/0 agents
+    All arguments are ADK's: adksess adk web --session_service_uri=redis://localhost:6379/0 agents
     """
     from adksess.adk.launch import run_adk
     from adksess.adk.registry import register_services

@@ -1,15 +1,20 @@
-"""The work of `adksess init`: write services.py where ADK looks for it, and say what to run."""
+"""`adksess init`: write the services.py that makes ADK's own commands know redis://."""
 
 import ast
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
-from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import message, stderr, stdout
-from adksess.cli.render.text import safe_text
+import typer
+
+from adksess.cli.errors import ExitCode, UsageProblem
+from adksess.cli.options import AgentsDirArgument, PrefixOption, RedisUrlOption, settings_from
 from adksess.store.errors import AdksessError
-from adksess.store.settings import DEFAULT_TTL, Settings
+from adksess.store.settings import DEFAULT_TTL
+
+if TYPE_CHECKING:
+    from adksess.store.settings import Settings
 
 SERVICES = '''\
 """Sessions in Redis for ADK's own commands, which load this before they choose a service."""
@@ -21,85 +26,90 @@ register_services()
 _LINES = "from adksess import register_services\n\nregister_services()"
 
 
-class InitProblem(AdksessError):
-    """A folder in which nothing can be written."""
+class CannotWrite(AdksessError):
+    """services.py cannot be written."""
 
 
-def init_folder(agents_dir: Path, settings: Settings, *, agents_too: bool) -> bool:
-    """Write the files and print what to run. False when there is one that must be added to."""
-    if not agents_dir.is_dir():
-        raise UsageProblem(f"There is no folder {agents_dir}: name the one your agents are in.")
+def init(
+    agents_dir: AgentsDirArgument = None,
+    redis_url: RedisUrlOption = None,
+    prefix: PrefixOption = None,
+    agent: Annotated[
+        bool,
+        typer.Option("--agent", help="Also write into each agent's folder, where `adk run` looks."),
+    ] = False,
+) -> None:
+    """Write a services.py that registers redis:// for plain `adk` commands.
+
+    ADK loads it before it chooses its session service. An existing file is never changed: the
+    command prints the lines to add.
+    """
+    folder = agents_dir or Path()
+    if not folder.is_dir():
+        raise UsageProblem(f"There is no folder {folder}. Name the folder that holds your agents.")
+    settings = settings_from(redis_url, prefix=prefix)
+    if not _init_folder(folder, settings, with_agents=agent):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _init_folder(agents_dir: Path, settings: "Settings", *, with_agents: bool) -> bool:
+    """Write the files and print what to run. False if an existing file has to be edited."""
+    from adksess.adk.agents import agent_folders, is_agent
+    from adksess.cli.render.console import message, stderr
+
     agents = agent_folders(agents_dir)
     folders = [agents_dir]
-    if agents_too:
+    if with_agents:
         folders += [agents_dir / name for name in agents]
-        if not agents and not _is_agent(agents_dir):
+        if not agents and not is_agent(agents_dir):
             stderr().print(message("warning", f"There is no agent in {agents_dir}."))
-    done = [_write(folder) for folder in folders]
-    _explain(agents_dir, agents, settings, agents_too=agents_too)
-    return all(done)
-
-
-def agent_folders(agents_dir: Path) -> list[str]:
-    """The folders of agents, by the files that ADK looks for in them."""
-    try:
-        folders = sorted(path for path in agents_dir.iterdir() if path.is_dir())
-    except OSError as exc:
-        raise InitProblem(f"Cannot read {agents_dir}: {exc.strerror}.") from exc
-    return [path.name for path in folders if _is_agent(path)]
-
-
-def _is_agent(folder: Path) -> bool:
-    names = ("agent.py", "root_agent.yaml")
-    if any((folder / name).is_file() for name in names):
-        return True
-    init = folder / "__init__.py"
-    try:
-        return init.is_file() and "root_agent" in init.read_text(errors="replace")
-    except OSError:
-        return False
+    are_registered = [_write(folder) for folder in folders]
+    _print_usage(agents_dir, agents, settings, with_agents=with_agents)
+    return all(are_registered)
 
 
 def _write(folder: Path) -> bool:
-    """Write a services.py, unless there is one. False when that one does not register us."""
-    console = stderr()
+    """Write a services.py unless there is one. False if the existing one does not register us."""
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.text import safe_text
+
     package = folder / "services" / "__init__.py"
     if package.exists():
-        # Python prefers a package to a module of the same name: ours would never be loaded
-        if _registers(package):
-            console.print(message("note", f"{package} registers adksess already."))
-            return True
-        console.print(
-            message("error", f"ADK loads {package} as your services. Add to it:\n\n{_LINES}\n")
-        )
-        return False
+        # Python prefers a package to a module of the same name: ours would never be loaded.
+        return _check_existing(package, f"ADK loads {package} as your services.")
     path = folder / "services.py"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(SERVICES)
     except FileExistsError:
-        if _registers(path):
-            console.print(message("note", f"{path} registers adksess already."))
-            return True
-        console.print(
-            message("error", f"{path} is yours and was left as it is. Add to it:\n\n{_LINES}\n")
-        )
-        return False
+        return _check_existing(path, f"{path} exists and was not changed.")
     except OSError as exc:
-        raise InitProblem(
-            f"Cannot write {path}: {exc.strerror}. Name a folder that you may write in."
+        raise CannotWrite(
+            f"Cannot write {path}: {exc.strerror}. Name a folder that you can write to."
         ) from exc
     stdout().print(f"Wrote {safe_text(str(path))}", markup=False)
     return True
 
 
+def _check_existing(path: Path, problem: str) -> bool:
+    """Whether a file registers adksess; if it does not, print `problem` and the lines to add."""
+    from adksess.cli.render.console import message, stderr
+
+    is_registered = _registers(path)
+    if is_registered:
+        stderr().print(message("note", f"{path} registers adksess already."))
+    else:
+        stderr().print(message("error", f"{problem} Add these lines to it:\n\n{_LINES}\n"))
+    return is_registered
+
+
 def _registers(path: Path) -> bool:
-    """Whether a file of the user's calls register_services()."""
+    """Whether a user's file calls register_services()."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     except (SyntaxError, ValueError, OSError):
         return False
-    imported = any(
+    is_imported = any(
         isinstance(node, ast.ImportFrom | ast.Import)
         and (
             "adksess" in (getattr(node, "module", "") or "")
@@ -107,31 +117,36 @@ def _registers(path: Path) -> bool:
         )
         for node in ast.walk(tree)
     )
-    called = any(
+    is_called = any(
         isinstance(node, ast.Call)
         and "register_services" in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
         for node in ast.walk(tree)
     )
-    return imported and called
+    return is_imported and is_called
 
 
-def _explain(agents_dir: Path, agents: list[str], settings: Settings, *, agents_too: bool) -> None:
+def _print_usage(
+    agents_dir: Path, agents: list[str], settings: "Settings", *, with_agents: bool
+) -> None:
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.text import safe_text
+
     folder = shlex.quote(str(agents_dir))
-    one = shlex.quote(str(agents_dir / (agents[0] if agents else "AGENT")))
+    agent = shlex.quote(str(agents_dir / (agents[0] if agents else "AGENT")))
     option = f"--session_service_uri={shlex.quote(_uri(settings))}"
     inside = f"--session_service_uri=redis://HOST:6379/0{_query(settings)}"
-    run_needs = "" if agents_too else "   (needs adksess init --agent)"
-    print_ = stdout().print
-    rows = [
+    run_note = "" if with_agents else "   (needs adksess init --agent)"
+    console = stdout()
+    for line in (
         "",
         "Now ADK's own commands keep sessions in Redis:",
         "",
         f"  adk web {option} {folder}",
         f"  adk api_server {option} {folder}",
-        f"  adk run {option} {one}{run_needs}",
+        f"  adk run {option} {agent}{run_note}",
         "",
         "`adk web` and `adk api_server` read services.py in the folder they are given,",
-        "`adk run` in the agent's own.",
+        "`adk run` in the agent's own folder.",
         "",
         "In a container:",
         "",
@@ -140,19 +155,18 @@ def _explain(agents_dir: Path, agents: list[str], settings: Settings, *, agents_
         '                     CMD ["adk", "api_server", "--host=0.0.0.0", "--port=8080", \\',
         f'                          "{inside}", \\',
         '                          "/app/agents"]',
-    ]
-    for row in rows:
-        print_(safe_text(row), markup=False, soft_wrap=True)
+    ):
+        console.print(safe_text(line), markup=False, soft_wrap=True)
 
 
-def _uri(settings: Settings) -> str:
-    """The URI to give to ADK, with *** where the password belongs."""
+def _uri(settings: "Settings") -> str:
+    """The URI to pass to ADK, with *** in place of the password."""
     shown, query = settings.redacted, _query(settings)
     return shown + query.replace("?", "&", 1) if "?" in shown else shown + query
 
 
-def _query(settings: Settings) -> str:
-    """adksess's own options, as the end of a URI that has no others; empty for the defaults."""
+def _query(settings: "Settings") -> str:
+    """adksess's own options as the query of a URI; empty for the defaults."""
     own = {
         "ttl": str(settings.ttl) if settings.ttl != DEFAULT_TTL else "",
         "prefix": settings.prefix,

@@ -38,6 +38,38 @@ def test_it_writes_what_adk_loads(cli: Cli, agents: Path) -> None:
     assert (again.code, "registers adksess already" in again.err) == (0, True)
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_whole_output(
+    cli: Cli, agents: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.chdir(agents.parent)
+    result = cli("init", agents.name, "-r", "redis://db:6379/0?ttl=7d", columns=columns)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == WHOLE_OUTPUT
+
+
+WHOLE_OUTPUT = """\
+Wrote my agents/services.py
+
+Now ADK's own commands keep sessions in Redis:
+
+  adk web --session_service_uri='redis://db:6379/0?ttl=604800' 'my agents'
+  adk api_server --session_service_uri='redis://db:6379/0?ttl=604800' 'my agents'
+  adk run --session_service_uri='redis://db:6379/0?ttl=604800' 'my agents/remember'   (needs adksess init --agent)
+
+`adk web` and `adk api_server` read services.py in the folder they are given,
+`adk run` in the agent's own folder.
+
+In a container:
+
+  requirements.txt:  adksess
+  Dockerfile:        COPY 'my agents' /app/agents
+                     CMD ["adk", "api_server", "--host=0.0.0.0", "--port=8080", \\
+                          "--session_service_uri=redis://HOST:6379/0?ttl=604800", \\
+                          "/app/agents"]
+"""  # noqa: E501
+
+
 def test_for_adk_run_too(cli: Cli, agents: Path) -> None:
     (agents / "no agent").mkdir()
     assert cli("init", agents, "--agent").code == 0
@@ -46,7 +78,7 @@ def test_for_adk_run_too(cli: Cli, agents: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["import my_own\n", "syntax error(\n", "# register_services()\n"])
-def test_a_file_of_the_users_is_never_overwritten(cli: Cli, agents: Path, text: str) -> None:
+def test_an_existing_file_is_never_overwritten(cli: Cli, agents: Path, text: str) -> None:
     path = agents / "services.py"
     path.write_text(text)
     result = cli("init", agents)
@@ -57,7 +89,7 @@ def test_a_file_of_the_users_is_never_overwritten(cli: Cli, agents: Path, text: 
     assert cli("init", agents).code == 0
 
 
-def test_a_package_that_would_win(cli: Cli, agents: Path) -> None:
+def test_a_services_package_takes_precedence(cli: Cli, agents: Path) -> None:
     (agents / "services").mkdir()
     (agents / "services" / "__init__.py").touch()
     result = cli("init", agents)
@@ -65,7 +97,7 @@ def test_a_package_that_would_win(cli: Cli, agents: Path) -> None:
     assert "services/__init__.py" in result.err
 
 
-def test_no_such_folder(cli: Cli, tmp_path: Path) -> None:
+def test_a_missing_folder(cli: Cli, tmp_path: Path) -> None:
     result = cli("init", tmp_path / "nowhere")
     assert (result.code, "There is no folder" in result.err) == (2, True)
 

@@ -1,4 +1,4 @@
-"""`adksess doctor`: what keeps sessions from being in Redis, and how to mend it."""
+"""`adksess doctor`: find what keeps sessions from being stored in Redis, and say how to fix it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,17 +28,14 @@ def doctor(
     prefix: PrefixOption = None,
     fix: Annotated[
         bool,
-        typer.Option(
-            "--fix",
-            help="Repair what is safe to repair: enter sessions that are missing from their "
-            "user's list, drop entries whose session is gone.",
-        ),
+        typer.Option("--fix", help="Add missing index entries and remove stale ones."),
     ] = False,
     output: OutputOption = OutputFormat.TABLE,
 ) -> None:
-    """Check Redis, ADK and the way between them; with AGENTS_DIR, its services files too.
+    """Diagnose Redis, ADK and the registration.
 
-    Exits with 0 when nothing failed, 1 when a check failed, 4 when Redis cannot be used.
+    With AGENTS_DIR, its service files are checked too. Exits with 0 when no check failed, 1 when
+    one failed, 4 when Redis cannot be used.
     """
     if agents_dir and not agents_dir.is_dir():
         raise UsageProblem(f"There is no folder {agents_dir}.")
@@ -48,24 +45,24 @@ def doctor(
     from adksess.cli.render.json_output import write_json
 
     settings = settings_from(redis_url, prefix=prefix)
-    found = checks.check_redis(settings)
-    reachable = found[0].status != "fail"
-    if reachable:
-        found += checks.check_sessions(settings, fix=fix)
-    found += [*checks.check_versions(), checks.check_registry(settings)]
+    results = checks.check_redis(settings)
+    is_reachable = results[0].status != "fail"
+    if is_reachable:
+        results += checks.check_sessions(settings, fix=fix)
+    results += [*checks.check_versions(), checks.check_registry(settings)]
     if agents_dir:
-        found += checks.check_folder(agents_dir.resolve(), settings)
+        results += checks.check_folder(agents_dir.resolve(), settings)
     if output is OutputFormat.JSON:
-        write_json([asdict(check) for check in found])
+        write_json([asdict(check) for check in results])
     else:
-        _print(found)
-    if not reachable:
+        _print(results)
+    if not is_reachable:
         raise typer.Exit(ExitCode.UNREACHABLE)
-    if any(check.status == "fail" for check in found):
+    if any(check.status == "fail" for check in results):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _print(found: "Sequence[Check]") -> None:
+def _print(results: "Sequence[Check]") -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -76,7 +73,7 @@ def _print(found: "Sequence[Check]") -> None:
     rows.add_column(no_wrap=True)
     rows.add_column(no_wrap=True)
     rows.add_column(overflow="fold")
-    for check in found:
+    for check in results:
         rows.add_row(
             Text(*_MARKS[check.status]),
             Text(safe_text(check.name), style="bold"),

@@ -1,4 +1,4 @@
-"""What `adksess doctor` looks at: each check is one finding, with its remedy."""
+"""The checks of `adksess doctor`. Each returns findings with their remedies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from adksess.adk.registry import look_up, register_services
 from adksess.adk.services_subprocess import ServicesCheckFailed, check_services
 from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
-from adksess.cli.selection import path
 from adksess.store.audit import Audit
 from adksess.store.errors import AdksessError, ServerUnavailable
 from adksess.store.models import OLDEST_REDIS, ServerInfo
@@ -20,13 +19,13 @@ from adksess.store.store import SessionStore
 
 Status = Literal["ok", "warn", "fail"]
 
-_NAMES_SHOWN = 3
-_TIGHT = 0.9
+_MAX_NAMES = 3
+_MEMORY_WARNING_RATIO = 0.9
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. `remedy` is what to do about it, empty when nothing is to be done."""
+    """One finding. `remedy` says what to do, and is empty when there is nothing to do."""
 
     name: str
     status: Status
@@ -35,34 +34,34 @@ class Check:
 
 
 def check_redis(settings: Settings) -> list[Check]:
-    """Whether Redis answers; if it does, which it is and how it is set up."""
+    """Check whether Redis answers, which version it is and how it is configured."""
     try:
         info = with_store(settings, lambda store: store.check())
     except ServerUnavailable as exc:
-        remedy = "No Redis at hand? adksess serve --demo brings an embedded one."
+        remedy = "Without a Redis: adksess serve --demo starts an embedded one."
         return [Check("redis", "fail", str(exc), remedy)]
     return [*check_server(info, settings), check_probe(settings)]
 
 
 def check_server(info: ServerInfo, settings: Settings) -> Iterator[Check]:
-    """What the server says of itself."""
-    which = f"{info.server} {info.version}"
+    """Check what the server reports about itself."""
+    version_name = f"{info.server} {info.version}"
     yield Check(
-        "redis", "ok", f"{which} at {settings.redacted} answers in {info.latency_ms:.1f} ms"
+        "redis", "ok", f"{version_name} at {settings.redacted} answers in {info.latency_ms:.1f} ms"
     )
     if info.is_too_old:
         oldest = ".".join(map(str, OLDEST_REDIS))
         yield Check(
             "version",
             "fail",
-            f"{which} is too old: adksess needs Redis {oldest} or newer, or Valkey",
+            f"{version_name} is too old: adksess needs Redis {oldest} or newer, or Valkey",
             "Upgrade the server.",
         )
     if info.role in ("slave", "replica"):
         yield Check(
             "role",
             "fail",
-            "this server is a replica, which refuses writes",
+            "this server is a replica and rejects writes",
             "Name the primary with --redis-url, or use redis+sentinel://.",
         )
     yield _persistence(info)
@@ -70,22 +69,22 @@ def check_server(info: ServerInfo, settings: Settings) -> Iterator[Check]:
 
 
 def check_probe(settings: Settings) -> Check:
-    """Whether a session can be created, appended to, read and deleted."""
+    """Check whether a session can be created, appended to, read and deleted."""
     try:
         with_store(settings, probe)
     except AdksessError as exc:
-        return Check("probe", "fail", str(exc), "Mend that first: ADK would meet it too.")
+        return Check("probe", "fail", str(exc), "Fix this first; ADK would hit the same error.")
     return Check("probe", "ok", "a session was created, appended to, read and deleted")
 
 
 def check_versions() -> Iterator[Check]:
-    """Which versions work together here."""
+    """Report the installed versions."""
     for name, package in (("adksess", "adksess"), ("adk", "google-adk"), ("redis-py", "redis")):
         yield Check(name, "ok", f"{package} {version(package)}")
 
 
 def check_registry(settings: Settings) -> Check:
-    """Whether ADK, asked for the URI, answers with our service."""
+    """Check that ADK creates our service for the URI."""
     register_services()
     found = look_up(settings.uri)
     if found.is_ours:
@@ -93,16 +92,16 @@ def check_registry(settings: Settings) -> Check:
     return Check(
         "registry",
         "fail",
-        f"ADK does not get adksess's service for {settings.redacted}: "
+        f"ADK does not create adksess's service for {settings.redacted}: "
         f"{found.error or found.class_name}",
-        "Install adksess and google-adk again, in one environment.",
+        "Reinstall adksess and google-adk in the same environment.",
     )
 
 
 def check_folder(agents_dir: Path, settings: Settings) -> Iterator[Check]:
-    """What the services files of a folder, and of the agents in it, make of the registry.
+    """Check how the service files of a folder and of its agents change the registry.
 
-    `adk web` and `adk api_server` load the folder's own, `adk run` those of the agent's folder.
+    `adk web` and `adk api_server` load those of the folder, `adk run` those of the agent's folder.
     """
     inner = (file.parent for file in sorted(agents_dir.glob("*/services.*")))
     for folder in dict.fromkeys([agents_dir, *inner]):
@@ -111,18 +110,18 @@ def check_folder(agents_dir: Path, settings: Settings) -> Iterator[Check]:
             served = check_services(folder, settings.uri, register_first=True)
             plain = check_services(folder, settings.uri, register_first=False)
         except ServicesCheckFailed as exc:
-            yield Check(name, "fail", str(exc), f"Mend the services files in {folder}.")
+            yield Check(name, "fail", str(exc), f"Fix the service files in {folder}.")
             continue
         for problem in served.problems:
-            yield Check(name, "fail", problem, f"Mend it in {folder}.")
+            yield Check(name, "fail", problem, f"Fix it in {folder}.")
         if not served.registered.is_ours:
             found = served.registered.class_name or served.registered.error
             yield Check(
                 name,
                 "fail",
-                f"{' and '.join(served.files)} there take {settings.scheme}:// away from "
-                f"adksess: sessions go to {found}",
-                f"Remove the registration of {settings.scheme}:// there.",
+                f"{' and '.join(served.files)} register {found} for {settings.scheme}://, "
+                "overriding adksess",
+                f"Remove the registration of {settings.scheme}:// in {folder}.",
             )
         command = "adk web" if folder == agents_dir else "adk run"
         if plain.registered.is_ours:
@@ -133,12 +132,12 @@ def check_folder(agents_dir: Path, settings: Settings) -> Iterator[Check]:
                 "warn",
                 f"adksess serve stores sessions in Redis, plain {command} does not know "
                 f"{settings.scheme}:// ({plain.registered.error or plain.registered.class_name})",
-                f"Start it with adksess, or run adksess init {folder}.",
+                f"Start the agents with adksess serve, or run adksess init {folder}.",
             )
 
 
 def check_sessions(settings: Settings, *, fix: bool) -> list[Check]:
-    """Look at every session and index, and with `fix` make them agree."""
+    """Check every session and index entry; with `fix`, repair the indexes."""
 
     async def work(store: SessionStore) -> Audit:
         found = await store.audit()
@@ -149,11 +148,11 @@ def check_sessions(settings: Settings, *, fix: bool) -> list[Check]:
     try:
         return list(check_stored(with_store(settings, work), repaired=fix))
     except AdksessError as exc:
-        return [Check("sessions", "fail", str(exc), "Mend that first, then ask again.")]
+        return [Check("sessions", "fail", str(exc), "Fix this first, then run doctor again.")]
 
 
 def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
-    """What is stored, and whether the indexes agree with it."""
+    """Report what is stored, and whether the indexes agree with it."""
     others = f", {found.plain:,} written by other tools" if found.plain else ""
     yield Check(
         "sessions",
@@ -164,46 +163,49 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
         yield Check(
             "unreadable",
             "warn",
-            "keys that look like sessions and are none: "
-            f"{_some([path(session.ref) for session in found.unreadable])}",
-            "Look at them with redis-cli; adksess leaves them alone.",
+            "keys named like sessions that are not sessions: "
+            f"{_some([session.ref.path for session in found.unreadable])}",
+            "Inspect them with redis-cli; adksess does not change them.",
         )
     if found.wrong_type:
         yield Check(
             "other types",
             "warn",
-            f"keys of adksess by their names, which hold something else: {_some(found.wrong_type)}",
-            "Rename or delete them with redis-cli: sessions there cannot be created or changed.",
+            f"adksess keys of the wrong Redis type: {_some(found.wrong_type)}",
+            "Rename or delete them with redis-cli: they block writes to their sessions.",
         )
     if found.without_ttl:
         yield Check(
             "expiry",
             "ok",
             f"{counted(found.without_ttl, 'session never expires', 'sessions never expire')}; "
-            "adksess list --no-ttl names them",
+            "list them with adksess list --no-ttl",
         )
     yield _index(found, repaired=repaired)
 
 
 def _some(names: list[str]) -> str:
-    """The first of some names, and how many there are."""
-    more = ", …" if len(names) > _NAMES_SHOWN else ""
-    return f"{', '.join(names[:_NAMES_SHOWN])}{more} ({len(names):,} in all)"
+    """The first names and the total number."""
+    more = ", …" if len(names) > _MAX_NAMES else ""
+    return f"{', '.join(names[:_MAX_NAMES])}{more} ({len(names):,} in total)"
 
 
 def _index(found: Audit, *, repaired: bool) -> Check:
     missing, stale = len(found.unindexed), len(found.stale)
     if not missing and not stale:
-        return Check("index", "ok", "every session is in its user's list")
+        return Check("index", "ok", "every session is indexed")
     if repaired:
         return Check(
-            "index", "ok", f"entered {counted(missing, 'session')}, dropped {stale:,} that are gone"
+            "index",
+            "ok",
+            f"added {counted(missing, 'missing entry', 'missing entries')}, "
+            f"removed {counted(stale, 'stale entry', 'stale entries')}",
         )
     return Check(
         "index",
         "warn",
-        f"{counted(missing, 'session is', 'sessions are')} missing from their user's list in ADK, "
-        f"{counted(stale, 'entry has', 'entries have')} no session",
+        f"{counted(missing, 'session is', 'sessions are')} missing from their index; "
+        f"{counted(stale, 'stale entry', 'stale entries')}",
         "Run adksess doctor --fix.",
     )
 
@@ -213,9 +215,9 @@ def _persistence(info: ServerInfo) -> Check:
     if "append-only" in kind:
         return Check("persistence", "ok", kind)
     lost = {
-        "snapshots": "snapshots only: what came after the last one is lost when the server stops",
+        "snapshots": "snapshots only: changes since the last one are lost when the server stops",
         "none": "off: all sessions are lost when the server stops",
-    }.get(kind, "the server does not say whether it keeps data on disk")
+    }.get(kind, "the server does not report whether it keeps data on disk")
     return Check("persistence", "warn", lost, "Set appendonly yes in the server's configuration.")
 
 
@@ -226,14 +228,14 @@ def _memory(info: ServerInfo) -> Check:
             "memory",
             "warn",
             f"maxmemory-policy {policy}: the server deletes sessions when its memory is full",
-            "Set maxmemory-policy noeviction, or give the sessions a Redis of their own.",
+            "Set maxmemory-policy noeviction, or use a separate Redis for sessions.",
         )
     used = human_size(info.used_memory)
-    if info.maxmemory and info.used_memory > _TIGHT * info.maxmemory:
+    if info.maxmemory and info.used_memory > _MEMORY_WARNING_RATIO * info.maxmemory:
         return Check(
             "memory",
             "warn",
-            f"{used} of {human_size(info.maxmemory)} are used: soon nothing can be stored",
+            f"{used} of {human_size(info.maxmemory)} used: writes will soon be rejected",
             "Raise maxmemory, or delete old sessions with adksess delete --idle 30d.",
         )
-    return Check("memory", "ok", f"{used} used, no session is evicted (policy {policy})")
+    return Check("memory", "ok", f"{used} used, sessions are not evicted (policy {policy})")

@@ -1,4 +1,4 @@
-"""`adksess serve`: ADK's web server with its sessions in Redis."""
+"""`adksess serve`: ADK's web server with sessions in Redis."""
 
 from typing import Annotated
 
@@ -10,12 +10,12 @@ from adksess.cli.options import PrefixOption, RedisUrlOption, TtlOption, setting
 
 def serve(
     ctx: typer.Context,
-    words: Annotated[
+    args: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="AGENTS_DIR | ADK_OPTIONS",
-            help="A folder of agents, or of one agent; the current folder if left out. Every "
-            "option that is not listed here goes to ADK unchanged, such as --reload_agents or "
+            metavar="[AGENTS_DIR] [ADK_OPTIONS]",
+            help="A folder of agents, or of one agent; default: the current folder. Options that "
+            "are not listed here go to ADK unchanged, such as --reload_agents or "
             "--log_level DEBUG.",
             show_default=False,
         ),
@@ -23,51 +23,50 @@ def serve(
     redis_url: RedisUrlOption = None,
     ttl: TtlOption = None,
     prefix: PrefixOption = None,
-    host: Annotated[
-        str, typer.Option(metavar="HOST", help="The address to listen on.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int,
         typer.Option(
-            min=0, max=65535, metavar="PORT", help="The port to listen on; 0 takes a free one."
+            min=0, max=65535, metavar="PORT", help="Port to listen on; 0 selects a free one."
         ),
     ] = 8000,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Serve the demo agent: no model, no key, no network.")
+        bool,
+        typer.Option("--demo", help="Serve the demo agent: needs no model, API key or network."),
     ] = False,
     api: Annotated[
-        bool, typer.Option("--api", help="ADK's api_server instead of the web UI.")
+        bool, typer.Option("--api", help="Start ADK's api_server instead of the web UI.")
     ] = False,
     verbose: Annotated[
         bool,
         typer.Option(
             "--verbose",
-            help="Print a line for each session created. ADK's own details: --log_level DEBUG.",
+            help="Print a line for each created session. For ADK's own log: --log_level DEBUG.",
         ),
     ] = False,
     embedded: Annotated[
         bool | None,
         typer.Option(
             "--embedded/--no-embedded",
-            help="Use the embedded Valkey, its data in .adksess/ here, even if the environment "
-            "names a Redis; or never use it.",
+            help="Always use the embedded Valkey with its data in .adksess/, even if the "
+            "environment names a Redis; or never use it.",
             show_default="if no URL is given and no Redis is at the default address",
         ),
     ] = None,
 ) -> None:
-    """Serve agents with ADK's web UI, their sessions in Redis.
+    """Serve agents with ADK's web UI and sessions in Redis.
 
-    Ctrl-C stops the server; the sessions stay.
+    Ctrl-C stops the server. Sessions are kept.
     """
     from adksess.cli.commands.serve.server import ServeOptions, serve_agents
 
     if embedded and _is_on_command_line(ctx, "redis_url"):
-        raise UsageProblem("--embedded and --redis-url exclude each other: leave one of them out.")
+        raise UsageProblem("--embedded and --redis-url cannot be combined.")
     code = serve_agents(
         ServeOptions(
             settings=settings_from(None if embedded else redis_url, ttl=ttl, prefix=prefix),
-            url_given=redis_url is not None,
-            adk_args=words or [],
+            is_url_given=redis_url is not None,
+            adk_args=args or [],
             command="api_server" if api else "web",
             host=host,
             port=port,

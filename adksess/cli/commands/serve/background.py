@@ -1,4 +1,4 @@
-"""What `adksess serve` does beside ADK's server, as long as that runs."""
+"""Background work of `adksess serve`: index other tools' sessions, print created sessions."""
 
 import logging
 import threading
@@ -17,56 +17,60 @@ from adksess.store.settings import Settings
 if TYPE_CHECKING:
     from adksess.store.store import SessionStore
 
-_PATIENCE = 5.0
+_JOIN_TIMEOUT_SECONDS = 5.0
 
 
 @contextmanager
-def entering_sessions_of_others(settings: Settings) -> Iterator[None]:
-    """Enter sessions that other tools wrote in their users' lists, in a thread.
+def indexing_foreign_sessions(settings: Settings) -> Iterator[None]:
+    """Index sessions written by other tools, in a thread, while the block runs.
 
-    ADK's web UI would not show them. A large database takes a while, and nobody need wait for it.
+    ADK's web UI lists only indexed sessions. On a large database the pass takes minutes, so it
+    runs in the background.
     """
     stopping = threading.Event()
-    thread = threading.Thread(target=_enter, args=(settings, stopping), daemon=True)
+    thread = threading.Thread(target=_index, args=(settings, stopping), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stopping.set()
-        thread.join(_PATIENCE)
+        thread.join(_JOIN_TIMEOUT_SECONDS)
 
 
-def _enter(settings: Settings, stopping: threading.Event) -> None:
-    async def enter(store: "SessionStore") -> int:
-        entered = 0
+def _index(settings: Settings, stopping: threading.Event) -> None:
+    async def index_missing(store: "SessionStore") -> int:
+        indexed = 0
         async for count in store.index_missing():
-            entered += count
+            indexed += count
             if stopping.is_set():
                 break
-        return entered
+        return indexed
 
     try:
-        entered = with_store(settings, enter)
+        indexed = with_store(settings, index_missing)
     except AdksessError as exc:
         if not stopping.is_set():
-            why = f"Sessions that other tools wrote may be missing from ADK's lists. {exc}"
-            stderr().print(message("warning", why))
+            problem = f"Sessions written by other tools may be missing from ADK's lists. {exc}"
+            stderr().print(message("warning", problem))
         return
-    if entered:
-        sessions = counted(entered, "session")
-        what = f"{sessions} that another tool wrote can now be seen in ADK's lists."
-        stderr().print(message("note", what))
+    if indexed:
+        listed = counted(
+            indexed,
+            "session of another tool is now listed",
+            "sessions of other tools are now listed",
+        )
+        stderr().print(message("note", f"{listed} in ADK's web UI."))
 
 
 def print_created_sessions() -> None:
-    """From now on print a line for each session that ADK's service creates."""
+    """Print a line for each session that ADK's service creates from now on."""
     logger = logging.getLogger("adksess.adk.service")
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(_Lines())
-    logger.propagate = False  # ADK's own handler would print it once more
+    logger.addHandler(_SessionLogHandler())
+    logger.propagate = False  # ADK's own handler would print it a second time
 
 
-class _Lines(logging.Handler):
+class _SessionLogHandler(logging.Handler):
     """Prints `13:20:01  created app/user/id`."""
 
     _clock = logging.Formatter()

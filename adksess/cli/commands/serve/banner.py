@@ -1,4 +1,4 @@
-"""What `adksess serve` says before ADK takes over: where sessions go, and what to try next."""
+"""The banner of `adksess serve`: addresses, agents, where sessions go, the next command."""
 
 import os
 import shlex
@@ -21,24 +21,28 @@ from adksess.cli.render.text import safe_text
 from adksess.store.durations import format_duration
 from adksess.store.settings import Settings
 
-_ADDRESSES_SHOWN = 5
+_MAX_ADDRESSES = 5
 
 
 @dataclass(frozen=True)
 class Banner:
-    """What there is to say. `data_dir` is the embedded server's folder, None for any other."""
+    """The content of the banner.
+
+    `server` is name and version; `data_dir` the folder of an embedded server, None for any other;
+    `is_recovered` whether that server was left running by an earlier, killed run.
+    """
 
     settings: Settings
     server: str
     data_dir: Path | None
-    adopted: bool
+    is_recovered: bool
     agents: tuple[str, ...]
     host: str
     port: int
     url_prefix: str
     api: bool
     is_default_server: bool
-    cautions: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def print_banner(banner: Banner) -> None:
@@ -52,39 +56,38 @@ def print_banner(banner: Banner) -> None:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(overflow="fold")
-    for label, url in zip(
-        ("API" if banner.api else "Open", *[""] * _ADDRESSES_SHOWN), addresses(banner), strict=False
-    ):
+    labels = ("API" if banner.api else "Open", *[""] * _MAX_ADDRESSES)
+    for label, url in zip(labels, addresses(banner), strict=False):
         rows.add_row(label, Text(url, style="bold cyan"))
     rows.add_row("Agents", Text(safe_text(", ".join(banner.agents))))
     rows.add_row("Sessions", Text(banner.settings.redacted))
     if banner.data_dir:
-        rows.add_row("", Text(_embedded(banner.data_dir, adopted=banner.adopted)))
+        rows.add_row("", Text(_embedded(banner.data_dir, is_recovered=banner.is_recovered)))
     if banner.settings.prefix:
         rows.add_row("Prefix", Text(safe_text(banner.settings.prefix)))
-    rows.add_row("Kept for", Text(_lifetime(banner.settings.ttl)))
+    rows.add_row("Expire", Text(_lifetime(banner.settings.ttl)))
     rows.add_row("Next", Text(next_command(banner), style="bold"))
-    rows.add_row("", Text("in another terminal; Ctrl-C here stops the server"))
+    rows.add_row("", Text("in another terminal; Ctrl-C stops this server"))
     console.print(Padding(Group(heading, "", rows), (1, 0, 1, 2), expand=False))
-    for caution in banner.cautions:
-        console.print(message("warning", f"{caution}\n"))
+    for warning in banner.warnings:
+        console.print(message("warning", f"{warning}\n"))
 
 
 def addresses(banner: Banner) -> list[str]:
-    """The URLs to open: each agent's chat, the list of many agents, or the API's own page."""
+    """Return the URLs to open: each agent's chat, one page for many agents, or the API's docs."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(banner.host, banner.host)  # noqa: S104
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
     url = f"http://{host}:{banner.port}{banner.url_prefix.rstrip('/')}"
     if banner.api:
         return [f"{url}/docs"]
-    if len(banner.agents) > _ADDRESSES_SHOWN:
+    if len(banner.agents) > _MAX_ADDRESSES:
         return [f"{url}/dev-ui/"]
     return [f"{url}/dev-ui/?app={quote(agent)}" for agent in banner.agents]
 
 
 def next_command(banner: Banner) -> str:
-    """The command that lists these sessions, without a password."""
+    """Return the command that lists these sessions, without a password."""
     words = [*_program(), "list"]
     if not banner.is_default_server:
         words += ["-r", banner.settings.redacted]
@@ -103,10 +106,10 @@ def _program() -> list[str]:
     return [os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)]
 
 
-def _embedded(data_dir: Path, *, adopted: bool) -> str:
+def _embedded(data_dir: Path, *, is_recovered: bool) -> str:
     folder = f"{data_dir.name}/" if data_dir.parent == Path.cwd() else safe_text(str(data_dir))
-    return f"embedded{' (taken over)' if adopted else ''}, data in {folder}"
+    return f"embedded{' (recovered)' if is_recovered else ''}, data in {folder}"
 
 
 def _lifetime(ttl: int) -> str:
-    return f"{format_duration(ttl)} after the last event" if ttl else "ever, without an expiry"
+    return f"{format_duration(ttl)} after their last event" if ttl else "never"

@@ -1,39 +1,43 @@
-"""Whether the web server can have its port, found out before anything is started."""
+"""Check that the web server can listen on its port, before anything is started."""
 
 import errno
 import socket
 
 from adksess.cli.errors import UsageProblem
 
-_TRIES = 20
+_PORTS_TRIED = 20
 
 
 def claim_port(host: str, port: int) -> int:
-    """`port`, or a free one for 0. Raises UsageProblem when the server could not listen there."""
+    """Return `port`, or a free one for 0. Raises UsageProblem if the server cannot listen there."""
     try:
         return _try_port(host, port)
     except socket.gaierror as exc:
         raise UsageProblem(f"--host {host} is not an address of this machine.") from exc
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            free = next(
-                (p for p in range(port + 1, min(port + _TRIES, 65_536)) if _is_free(host, p)), 0
-            )
             raise UsageProblem(
-                f"Port {port} is in use, maybe by another adksess serve. Stop that, or take "
-                f"another port: --port {free}"
+                f"Port {port} is in use, maybe by another adksess serve. Stop that process, or "
+                f"choose another port: --port {_next_free(host, port)}"
             ) from exc
         if exc.errno == errno.EACCES:
             raise UsageProblem(
-                f"Port {port} needs administrator rights: use one from 1024 on, such as --port 8000"
+                f"Port {port} needs administrator rights. Choose a port from 1024 on, such as "
+                "--port 8000"
             ) from exc
         raise UsageProblem(f"--host {host} is not an address of this machine.") from exc
+
+
+def _next_free(host: str, port: int) -> int:
+    """The next free port; 0, which selects any free one, if there is none close by."""
+    candidates = range(port + 1, min(port + _PORTS_TRIED, 65_536))
+    return next((candidate for candidate in candidates if _is_free(host, candidate)), 0)
 
 
 def _try_port(host: str, port: int) -> int:
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind) as probe:
-        # As uvicorn does it: without this, a port that was just left counts as taken.
+        # As uvicorn does: without it, a port in TIME_WAIT counts as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
         bound: int = probe.getsockname()[1]

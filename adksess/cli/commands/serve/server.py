@@ -1,4 +1,4 @@
-"""The work of `adksess serve`: check Redis, start one where there is none, hand over to ADK."""
+"""Run `adksess serve`: choose the Redis server, print the banner, run ADK's server."""
 
 import signal
 import warnings
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adksess.cli.commands.serve import warnings as serve_warnings
 from adksess.cli.commands.serve.background import (
-    entering_sessions_of_others,
+    indexing_foreign_sessions,
     print_created_sessions,
 )
 from adksess.cli.commands.serve.banner import Banner, print_banner
@@ -29,15 +29,19 @@ _AGENT_FOLDER = """A folder of agents looks like this:
       __init__.py
       agent.py        which sets root_agent
 
-To see it work without one: adksess serve --demo"""
+To try adksess without an agent: adksess serve --demo"""
 
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What was asked for. `adk_args` go to ADK; `embedded` is None where it is left to us."""
+    """Options of `adksess serve`.
+
+    `adk_args` go to ADK. `embedded`: True always uses the embedded server, False never, None only
+    if no URL is given and nothing listens at the default address.
+    """
 
     settings: Settings
-    url_given: bool
+    is_url_given: bool
     adk_args: Sequence[str]
     command: str
     host: str
@@ -47,73 +51,93 @@ class ServeOptions:
     embedded: bool | None
 
 
-def serve_agents(request: ServeOptions) -> int:
+def serve_agents(options: ServeOptions) -> int:
     """Serve until stopped. Returns the exit code."""
-    settings, command, adk_args = request.settings, request.command, request.adk_args
-    given = _read(command, adk_args)
-    agents_dir = _agents_dir(given, demo=request.demo)
-    port = claim_port(request.host, request.port)
-    if request.demo:
-        # ADK would keep uploads beside the agent, which is inside the installed package.
-        adk_args = [*adk_args, "--artifact_service_uri=memory://", str(agents_dir)]
-
+    given = _parse_adk_args(options.command, options.adk_args)
+    agents_dir = _agents_dir(given, demo=options.demo)
+    port = claim_port(options.host, options.port)
     with ExitStack() as stack:
         stack.enter_context(_stop_signals_as_ctrl_c())
-        server = _embedded_server(request.embedded, url_given=request.url_given)
-        info = None if server else _check(settings)
-        agents = _find_agents(agents_dir, command)
-        if server:
-            stack.enter_context(server)
-            # Whoever is impatient must not leave the server behind half stopped.
+        embedded = _choose_embedded(options)
+        # A Redis that does not answer is reported before ADK is imported, which takes seconds.
+        info = None if embedded else _check(options.settings)
+        agents = _find_agents(agents_dir, options.command)
+        if embedded:
+            stack.enter_context(embedded)
+            # A second Ctrl-C must not interrupt the server's shutdown.
             stack.callback(_ignore_stop_signals)
-            info = _check(settings)
-        assert info is not None
-        is_default_server = not request.url_given or server is not None
-        borrowed = embedded_folder(DEFAULT_PORT) if is_default_server and not server else None
-        print_banner(
-            Banner(
-                settings=settings,
-                server=f"{info.server} {info.version}",
-                data_dir=server.data_dir if server else borrowed,
-                adopted=bool(server and server.adopted),
-                agents=agents,
-                host=request.host,
-                port=port,
-                url_prefix=str(given.get("url_prefix", "")),
-                api=command == "api_server",
-                is_default_server=is_default_server,
-                cautions=(
-                    *serve_warnings.about_the_address(request.host, port),
-                    *serve_warnings.about_redis(info, settings),
-                    *serve_warnings.about_a_borrowed_server(borrowed),
-                    *serve_warnings.about_services(agents_dir, settings),
-                ),
-            )
-        )
-        stack.enter_context(entering_sessions_of_others(settings))
-        if request.verbose:
+        info = info or _check(options.settings)
+        _announce(options, info, embedded, agents_dir, agents, port, given)
+        stack.enter_context(indexing_foreign_sessions(options.settings))
+        if options.verbose:
             print_created_sessions()
-        address = [
-            f"--host={request.host}",
-            f"--port={port}",
-            f"--session_service_uri={settings.uri}",
-        ]
-        code = _run(command, [*address, *adk_args])
+        code = _run(options.command, _server_args(options, port, agents_dir))
     if code == ExitCode.OK:
-        stderr().print("Stopped. The sessions are there again at the next start.")
+        stderr().print("Stopped. Your sessions are kept in Redis.")
     return code
 
 
-def _read(command: str, adk_args: Sequence[str]) -> Mapping[str, object]:
-    from adksess.adk.launch import parse_server_args
+def _announce(
+    options: ServeOptions,
+    info: ServerInfo,
+    embedded: EmbeddedServer | None,
+    agents_dir: Path,
+    agents: tuple[str, ...],
+    port: int,
+    given: Mapping[str, object],
+) -> None:
+    """Print the banner and the warnings."""
+    settings = options.settings
+    is_default_server = embedded is not None or not options.is_url_given
+    shared = embedded_folder(DEFAULT_PORT) if is_default_server and not embedded else None
+    print_banner(
+        Banner(
+            settings=settings,
+            server=f"{info.server} {info.version}",
+            data_dir=embedded.data_dir if embedded else shared,
+            is_recovered=embedded is not None and embedded.is_recovered,
+            agents=agents,
+            host=options.host,
+            port=port,
+            url_prefix=str(given.get("url_prefix", "")),
+            api=options.command == "api_server",
+            is_default_server=is_default_server,
+            warnings=(
+                *serve_warnings.address_warnings(options.host, port),
+                *serve_warnings.redis_warnings(info, settings),
+                *serve_warnings.shared_server_warnings(shared),
+                *serve_warnings.services_warnings(agents_dir, settings),
+            ),
+        )
+    )
+
+
+def _server_args(options: ServeOptions, port: int, agents_dir: Path) -> list[str]:
+    """The arguments for ADK's `web` or `api_server`."""
+    args = [
+        f"--host={options.host}",
+        f"--port={port}",
+        f"--session_service_uri={options.settings.uri}",
+        *options.adk_args,
+    ]
+    if options.demo:
+        # ADK would store uploads next to the agent, inside the installed package.
+        args += ["--artifact_service_uri=memory://", str(agents_dir)]
+    return args
+
+
+def _parse_adk_args(command: str, adk_args: Sequence[str]) -> Mapping[str, object]:
+    from adksess.adk.launch import InvalidServerArgs, parse_server_args
 
     try:
         given = parse_server_args(command, adk_args)
-    except ValueError as exc:
+    except InvalidServerArgs as exc:
+        if exc.parameter == "agents_dir":
+            raise UsageProblem(f"{exc} {_AGENT_FOLDER}") from exc
         raise UsageProblem(f"{exc} See adksess serve --help and adk {command} --help.") from exc
     if "session_service_uri" in given:
         raise UsageProblem(
-            "adksess serve chooses the session service: name the Redis with --redis-url. For "
+            "adksess serve sets the session service itself: name the Redis with --redis-url. For "
             "another service use adksess adk web --session_service_uri=URI AGENTS_DIR"
         )
     if "use_local_storage" in given:
@@ -127,16 +151,13 @@ def _read(command: str, adk_args: Sequence[str]) -> Mapping[str, object]:
 def _agents_dir(given: Mapping[str, object], *, demo: bool) -> Path:
     if demo:
         if "agents_dir" in given:
-            raise UsageProblem("--demo brings its own agent: leave out AGENTS_DIR or --demo.")
+            raise UsageProblem("--demo has its own agent: leave out AGENTS_DIR or --demo.")
         return DEMO_AGENTS_DIR
-    agents_dir = Path(str(given.get("agents_dir", ".")))
-    if not agents_dir.is_dir():
-        raise UsageProblem(f"There is no folder {agents_dir}. {_AGENT_FOLDER}")
-    return agents_dir.resolve()
+    return Path(str(given.get("agents_dir", "."))).resolve()
 
 
 def _find_agents(agents_dir: Path, command: str) -> tuple[str, ...]:
-    from adksess.adk.launch import find_agents
+    from adksess.adk.agents import find_agents
 
     agents = find_agents(agents_dir, command)
     if not agents:
@@ -144,12 +165,13 @@ def _find_agents(agents_dir: Path, command: str) -> tuple[str, ...]:
     return tuple(agents)
 
 
-def _embedded_server(wanted: bool | None, *, url_given: bool) -> EmbeddedServer | None:
-    """The embedded server to start, or None where a Redis is to be used that is there."""
+def _choose_embedded(options: ServeOptions) -> EmbeddedServer | None:
+    """The embedded server to start, or None to use a running Redis."""
     server = EmbeddedServer(port=DEFAULT_PORT)
-    if wanted is None and not url_given:
-        wanted = not is_listening("localhost", server.port) or server.is_orphan()
-    return server if wanted else None
+    is_wanted = options.embedded
+    if is_wanted is None and not options.is_url_given:
+        is_wanted = not is_listening("localhost", server.port) or server.is_orphan()
+    return server if is_wanted else None
 
 
 def _check(settings: Settings) -> ServerInfo:
@@ -161,28 +183,27 @@ def _run(command: str, args: Sequence[str]) -> int:
     from adksess.adk.registry import register_services
 
     register_services()
-    # ADK warns at every start that parts of its own are experimental.
+    # ADK warns at every start that some of its own features are experimental.
     warnings.filterwarnings("ignore", message=r"\[EXPERIMENTAL\]", category=UserWarning)
     try:
         return run_server(command, args)
     except KeyboardInterrupt:
-        # How a server is meant to end, so not an error.
+        # The normal way to stop a server.
         return ExitCode.OK
 
 
 @contextmanager
 def _stop_signals_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP end us like Ctrl-C, so that the embedded server is always stopped.
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that the embedded server is always stopped.
 
-    uvicorn shuts down on SIGTERM and then raises it again, which by default kills the process
-    on the spot.
+    uvicorn shuts down on SIGTERM and raises it again, which by default kills the process at once.
     """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     def terminate(*_: object) -> None:
-        signal.raise_signal(signal.SIGTERM)  # for uvicorn, which does not know SIGHUP
+        signal.raise_signal(signal.SIGTERM)  # uvicorn does not handle SIGHUP
 
     before = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt),

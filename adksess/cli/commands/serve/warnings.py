@@ -1,4 +1,4 @@
-"""What `adksess serve` warns of before it hands over to ADK."""
+"""Warnings that `adksess serve` prints before ADK's server starts."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
 
 
-def about_the_address(host: str, port: int) -> Iterator[str]:
-    """Whether others can reach the web server."""
+def address_warnings(host: str, port: int) -> Iterator[str]:
+    """Warn if other machines can reach the web server."""
     if not _is_loopback(host):
         yield (
-            f"ADK's server has no authentication: whoever can reach {host} port {port} can read, "
-            "change and delete every session."
+            f"ADK's server has no authentication: anyone who can reach {host} port {port} can "
+            "read, change and delete every session."
         )
 
 
-def about_redis(info: ServerInfo, settings: Settings) -> Iterator[str]:
-    """Whether Redis can do the work at all: what else there is to know is for doctor to say."""
+def redis_warnings(info: ServerInfo, settings: Settings) -> Iterator[str]:
+    """Warn of problems that make Redis unusable; milder ones are left to `adksess doctor`."""
     from adksess.cli.commands.doctor.checks import check_server
 
     for check in check_server(info, settings):
@@ -26,19 +26,19 @@ def about_redis(info: ServerInfo, settings: Settings) -> Iterator[str]:
             yield f"{check.detail[:1].upper()}{check.detail[1:]}. {check.remedy}"
 
 
-def about_a_borrowed_server(folder: Path | None) -> Iterator[str]:
-    """Whether the server is the embedded one of another `adksess serve`, by its data folder."""
+def shared_server_warnings(folder: Path | None) -> Iterator[str]:
+    """Warn if the server is the embedded one of another `adksess serve`, given its data folder."""
     if folder:
         yield (
-            f"This Redis is the embedded one of another adksess serve (data in {folder}) and stops "
-            "with it: keep that one running as long as this one."
+            "This Redis is the embedded server of another adksess serve (data in "
+            f"{folder}) and stops with it. Keep that process running."
         )
 
 
-def about_services(agents_dir: Path, settings: Settings) -> Iterator[str]:
-    """Whether the folder's own services.py or services.yaml gets in the way.
+def services_warnings(agents_dir: Path, settings: Settings) -> Iterator[str]:
+    """Warn if the folder's own services.py or services.yaml overrides adksess or fails.
 
-    Takes a second where there is such a file: it is loaded in a process of its own.
+    Loading such a file in a child process takes a second.
     """
     from adksess.adk.registry import has_services
     from adksess.adk.services_subprocess import ServicesCheckFailed, check_services
@@ -52,11 +52,11 @@ def about_services(agents_dir: Path, settings: Settings) -> Iterator[str]:
         return
     yield from report.problems
     if not report.registered.is_ours:
-        found = report.registered.class_name or f"nothing ({report.registered.error})"
+        service = report.registered.class_name or f"nothing ({report.registered.error})"
+        files = " and ".join(report.files) or "services"
         yield (
-            f"Sessions will NOT be stored by adksess: {' and '.join(report.files) or 'services'} "
-            f"in {agents_dir} takes {settings.scheme}:// away from it, for {found}. Remove the "
-            f"registration of {settings.scheme}:// there."
+            f"Sessions will NOT be stored by adksess: {files} in {agents_dir} registers {service} "
+            f"for {settings.scheme}://, overriding adksess. Remove that registration."
         )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import redis
 
-from adksess.cli.commands.doctor.checks import check_server
+from adksess.cli.commands.doctor import checks as checks_module
+from adksess.cli.commands.doctor.checks import Check, check_server
+from adksess.store.audit import Audit
 from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
@@ -22,7 +24,7 @@ def by_name(out: str) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in json.loads(out)}
 
 
-def test_all_is_well(cli: Callable[..., Any], valkey_url: str) -> None:
+def test_nothing_fails(cli: Callable[..., Any], valkey_url: str) -> None:
     result = cli("doctor", "-r", valkey_url)
     assert (result.code, result.err) == (0, "")
     assert "answers in" in result.out
@@ -50,7 +52,7 @@ def test_an_unreachable_redis(cli: Callable[..., Any]) -> None:
     assert "secret" not in result.out
 
 
-def test_services_that_get_in_the_way(
+def test_services_that_fail_or_override_adksess(
     cli: Callable[..., Any], valkey_url: str, tmp_path: Path
 ) -> None:
     bot = tmp_path / "bot"
@@ -65,7 +67,7 @@ def test_services_that_get_in_the_way(
     assert all(check["remedy"] for check in checks.values() if check["status"] == "fail")
 
 
-def test_a_folder_that_is_not_there(cli: Callable[..., Any]) -> None:
+def test_a_missing_folder(cli: Callable[..., Any]) -> None:
     result = cli("doctor", "nowhere")
     assert (result.code, result.err) == (2, "error: There is no folder nowhere.\n")
 
@@ -101,7 +103,7 @@ INFO = ServerInfo(
         ({"role": "slave"}, "role", "fail"),
     ],
 )
-def test_what_the_server_says_of_itself(changes: dict[str, Any], name: str, status: str) -> None:
+def test_server_checks(changes: dict[str, Any], name: str, status: str) -> None:
     settings = Settings.parse("redis://localhost")
     checks = {check.name: check for check in check_server(replace(INFO, **changes), settings)}
     assert checks[name].status == status
@@ -113,13 +115,13 @@ def test_a_supported_redis_has_no_version_check() -> None:
     assert "version" not in names
 
 
-def test_the_probe_leaves_nothing(run: Run, database: redis.Redis) -> None:
+def test_the_probe_deletes_its_session(run: Run, database: redis.Redis) -> None:
     result = run("doctor", "-o", "json")
     assert by_name(result.out)["probe"]["status"] == "ok"
     assert database.keys("*") == []
 
 
-def test_a_server_that_stores_nothing_fails_the_probe(run: Run, database: redis.Redis) -> None:
+def test_a_full_server_fails_the_probe(run: Run, database: redis.Redis) -> None:
     database.config_set("maxmemory", 1)
     try:
         result = run("doctor", "-o", "json")
@@ -139,7 +141,9 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
 
     found = by_name(run("doctor", "-o", "json").out)
     assert found["index"]["status"] == "warn"
-    assert found["index"]["detail"].startswith("2 sessions are missing")
+    assert found["index"]["detail"].startswith(
+        "2 sessions are missing from their index; 1 stale entry"
+    )
     assert "1 written by other tools" in found["sessions"]["detail"]
     assert "demo/bob/broken" in found["unreadable"]["detail"]
     assert "1 session never expires" in found["expiry"]["detail"]
@@ -151,7 +155,7 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     assert database.get("session:demo:bob:broken") == b"no session"
 
 
-def test_keys_of_another_type_are_named_and_hinder_nothing_else(
+def test_keys_of_the_wrong_type_are_reported_and_block_nothing_else(
     run: Run, database: redis.Redis, valkey_url: str
 ) -> None:
     store_session(valkey_url, session_id="session-1")
@@ -165,7 +169,7 @@ def test_keys_of_another_type_are_named_and_hinder_nothing_else(
         found = by_name(result.out)["other types"]
         assert (found["status"], found["detail"].split(": ")[1]) == (
             "warn",
-            "user_sessions:demo:ada, user_state:demo:ada (2 in all)",
+            "user_sessions:demo:ada, user_state:demo:ada (2 in total)",
         )
     result = run("show", "session-3")
     assert (result.code, "There is no session 'session-3'" in result.err) == (3, True)
@@ -175,7 +179,7 @@ def test_keys_of_another_type_are_named_and_hinder_nothing_else(
     assert not database.exists("user_sessions:demo:bob")
 
 
-def test_what_plain_adk_web_would_do(run: Run, tmp_path: Path) -> None:
+def test_registration_for_plain_adk_web(run: Run, tmp_path: Path) -> None:
     name = f"services in {tmp_path.name}"
     checks = by_name(run("doctor", tmp_path, "-o", "json").out)
     assert checks[name]["status"] == "warn"
@@ -191,4 +195,68 @@ def test_services_that_end_the_process(run: Run, tmp_path: Path) -> None:
     (tmp_path / "services.py").write_text("import os\nos._exit(3)\n")
     result = run("doctor", tmp_path, "-o", "json")
     assert result.code == 1
-    assert "could not be loaded" in by_name(result.out)[f"services in {tmp_path.name}"]["detail"]
+    assert (
+        "end the process that loads them"
+        in by_name(result.out)[f"services in {tmp_path.name}"]["detail"]
+    )
+
+
+AT_80_COLUMNS = """\
+ok    redis               Redis 7.2.0 at redis://db:6379/0 answers in 0.2 ms
+warn  persistence         off: all sessions are lost when the server stops
+                          → Set appendonly yes in the server's configuration.
+ok    memory              1 byte used, sessions are not evicted (policy
+                          noeviction)
+ok    sessions            0 sessions, 0 bytes
+ok    index               every session is indexed
+ok    adk                 google-adk 2.13.0
+ok    registry            ADK creates adksess.adk.service.RedisSessionService
+                          for redis://db:6379/0
+warn  services in agents  adksess serve stores sessions in Redis, plain adk web
+                          does not know redis:// (no factory is registered for
+                          this kind of URL)
+                          → Start the agents with adksess serve, or run adksess
+                          init /srv/agents.
+"""
+AT_120_COLUMNS = """\
+ok    redis               Redis 7.2.0 at redis://db:6379/0 answers in 0.2 ms
+warn  persistence         off: all sessions are lost when the server stops
+                          → Set appendonly yes in the server's configuration.
+ok    memory              1 byte used, sessions are not evicted (policy noeviction)
+ok    sessions            0 sessions, 0 bytes
+ok    index               every session is indexed
+ok    adk                 google-adk 2.13.0
+ok    registry            ADK creates adksess.adk.service.RedisSessionService for redis://db:6379/0
+warn  services in agents  adksess serve stores sessions in Redis, plain adk web does not know redis:// (no factory is
+                          registered for this kind of URL)
+                          → Start the agents with adksess serve, or run adksess init /srv/agents.
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(80, AT_80_COLUMNS), (120, AT_120_COLUMNS)])
+def test_the_whole_output(
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int, expected: str
+) -> None:
+    def real_folder(_: Path, settings: Settings) -> list[Check]:
+        folder = Path("/srv/agents")
+        shown = (
+            replace(check, remedy=check.remedy.replace(str(tmp_path), str(folder)))
+            for check in check_folder(tmp_path, settings)
+        )
+        return [replace(check, name="services in agents") for check in shown]
+
+    check_folder = checks_module.check_folder
+    info = replace(INFO, persistence="none")
+    for name, check in (
+        ("check_redis", lambda settings: list(check_server(info, settings))),
+        (
+            "check_sessions",
+            lambda *_, **__: list(checks_module.check_stored(Audit(), repaired=False)),
+        ),
+        ("check_versions", lambda: [Check("adk", "ok", "google-adk 2.13.0")]),
+        ("check_folder", real_folder),
+    ):
+        monkeypatch.setattr(checks_module, name, check)
+    result = cli("doctor", tmp_path, "-r", "redis://db:6379/0", columns=columns)
+    assert (result.code, result.err) == (0, "")
+    assert [line.rstrip() for line in result.out.splitlines()] == expected.splitlines()

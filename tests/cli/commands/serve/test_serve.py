@@ -1,4 +1,4 @@
-"""What `adksess serve` refuses before anything is started, and what its banner says."""
+"""`adksess serve`: errors before anything is started, and the banner."""
 
 import socket
 import sys
@@ -32,22 +32,24 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["nowhere"], 2, "There is no folder nowhere."),
+        (["nowhere"], 2, "Directory 'nowhere' does not exist."),
         (["--nope", "agents"], 2, "No such option '--nope'"),
         (["agents", "more"], 2, "unexpected extra argument (more)"),
-        (["--demo", "agents"], 2, "--demo brings its own agent"),
+        (["--demo", "agents"], 2, "--demo has its own agent"),
         (["agents", "--session_service_uri", "memory://"], 2, "name the Redis with --redis-url"),
         (["agents", "--session_service_uri=memory://"], 2, "name the Redis with --redis-url"),
         (["agents", "--use_local_storage"], 2, "leave out --use_local_storage"),
         (["agents", "--no_use_local_storage"], 2, "leave out --use_local_storage"),
-        (["agents", "--embedded", "-r", "redis://x"], 2, "exclude each other"),
+        (["agents", "--embedded", "-r", "redis://x"], 2, "cannot be combined"),
         (["agents", "--ttl", "soon"], 2, "'soon' is not a duration"),
         (["agents", "-r", "http://x"], 2, "must start with one of redis://"),
         (["agents", "--host", "192.0.2.1"], 2, "not an address of this machine"),
         (["agents", "--port", "0", "-r", "redis://:secret@localhost:1"], 4, "start Redis there"),
     ],
 )
-def test_refusals(cli: Callable[..., object], words: list[str], code: int, sentence: str) -> None:
+def test_usage_errors(
+    cli: Callable[..., object], words: list[str], code: int, sentence: str
+) -> None:
     result = cli("serve", "--port", 0, *words)
     assert (result.code, result.out) == (code, "")
     assert result.err.startswith("error: ")
@@ -67,7 +69,7 @@ def test_a_url_from_the_environment_is_never_replaced_by_the_embedded_server(
     assert not Path(".adksess").exists()
 
 
-def test_no_embedded_means_that_nothing_at_the_default_address_is_an_error(
+def test_no_embedded_fails_if_nothing_listens_at_the_default_address(
     cli: Callable[..., object], agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
@@ -97,7 +99,7 @@ def test_a_taken_port_names_a_free_one(cli: Callable[..., object], agents: Path)
     assert "--port " in result.err
 
 
-def test_a_port_that_was_just_left_is_free() -> None:
+def test_a_port_in_time_wait_is_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
@@ -114,7 +116,7 @@ BANNER = Banner(
     settings=Settings.parse("redis://:secret@db.example:6379/0", ttl=5400),
     server="Redis 7.2.0",
     data_dir=None,
-    adopted=False,
+    is_recovered=False,
     agents=("travel agent",),
     host="127.0.0.1",
     port=8000,
@@ -125,11 +127,12 @@ BANNER = Banner(
 
 
 @pytest.mark.usefixtures("on_path")
-def test_the_banner_at_80_columns(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_whole_banner(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    print_banner(BANNER)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_banner(replace(BANNER, warnings=("Anyone can read this.",)))
     printed = capsys.readouterr()
     assert printed.out == ""
     assert [line.rstrip() for line in printed.err.splitlines()] == [
@@ -139,9 +142,11 @@ def test_the_banner_at_80_columns(
         "  Open      http://127.0.0.1:8000/dev-ui/?app=travel%20agent",
         "  Agents    travel agent",
         "  Sessions  redis://:***@db.example:6379/0",
-        "  Kept for  1h 30m after the last event",
+        "  Expire    1h 30m after their last event",
         "  Next      adksess list -r 'redis://:***@db.example:6379/0'",
-        "            in another terminal; Ctrl-C here stops the server",
+        "            in another terminal; Ctrl-C stops this server",
+        "",
+        "warning: Anyone can read this.",
         "",
     ]
 
@@ -162,7 +167,7 @@ def test_the_next_command_works_where_adksess_is_not_on_the_path(
 
 
 @pytest.mark.usefixtures("on_path")
-def test_what_the_banner_says_in_other_cases() -> None:
+def test_other_banners() -> None:
     ui = "http://127.0.0.1:8000/dev-ui/"
     assert addresses(replace(BANNER, agents=("a", "b"))) == [f"{ui}?app=a", f"{ui}?app=b"]
     assert addresses(replace(BANNER, agents=tuple("abcdef"))) == [ui]
@@ -173,4 +178,4 @@ def test_what_the_banner_says_in_other_cases() -> None:
     assert next_command(default) == "adksess list"
     prefixed = replace(default, settings=Settings.parse("redis://localhost", prefix="prod:"))
     assert next_command(prefixed) == "adksess list --prefix prod:"
-    assert banner_module._lifetime(0) == "ever, without an expiry"
+    assert banner_module._lifetime(0) == "never"

@@ -72,10 +72,10 @@ def test_the_embedded_server_starts_stops_and_keeps_the_chat(tmp_path: Path) -> 
     assert len(web.get("s1")["events"]) == 2
     web.say("remember that this was before the kill", "s1")
     web.send(signal.SIGKILL)
-    assert is_listening("127.0.0.1", port), "the orphan that the next start takes over"
+    assert is_listening("127.0.0.1", port), "the orphan that the next start recovers"
 
     web = WebServer(command, tmp_path).start()
-    assert "embedded (taken over)" in web.output
+    assert "embedded (recovered)" in web.output
     assert "before the kill" in web.say("what do you know?", "s1")
     # In a terminal Ctrl-C reaches every process of the group at once.
     assert web.send(signal.SIGINT, to_group=True) == 0

@@ -1,4 +1,4 @@
-"""What `adksess serve` says of its surroundings, up to where ADK's server would start."""
+"""The warnings of `adksess serve`, up to the start of ADK's server."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from adksess.cli.commands.serve import server as serving
-from adksess.cli.commands.serve.warnings import about_redis, about_the_address
+from adksess.cli.commands.serve.warnings import address_warnings, redis_warnings
 from adksess.embedded import EmbeddedServer
 from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
@@ -59,7 +59,7 @@ def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
     [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True), ("box", True)],
 )
 def test_an_address_that_others_can_reach(host: str, warned: bool) -> None:
-    assert any("no authentication" in text for text in about_the_address(host, 8000)) is warned
+    assert any("no authentication" in text for text in address_warnings(host, 8000)) is warned
 
 
 @pytest.mark.parametrize(
@@ -67,31 +67,31 @@ def test_an_address_that_others_can_reach(host: str, warned: bool) -> None:
     [
         ({}, []),
         ({"version": "5.0.3", "redis_version": "5.0.3"}, ["Redis 5.0.3 is too old: adksess needs"]),
-        ({"role": "slave"}, ["This server is a replica, which refuses writes."]),
+        ({"role": "slave"}, ["This server is a replica and rejects writes."]),
     ],
 )
 def test_a_redis_that_cannot_do_the_work(change: dict[str, Any], said: list[str]) -> None:
     info = ServerInfo(**(vars(INFO) | change))
-    found = list(about_redis(info, Settings.parse("redis://localhost")))
+    found = list(redis_warnings(info, Settings.parse("redis://localhost")))
     assert len(found) == len(said)
     assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
 
 
-def test_nothing_to_say(cli: Run, agents: Path, valkey_url: str) -> None:
+def test_no_warning(cli: Run, agents: Path, valkey_url: str) -> None:
     result = cli("serve", agents, "--port", 0, "-r", valkey_url)
     assert (result.code, result.out) == (0, "")
     assert "warning" not in result.err
 
 
-def test_services_that_take_redis_away(cli: Run, agents: Path, valkey_url: str) -> None:
+def test_services_that_override_adksess(cli: Run, agents: Path, valkey_url: str) -> None:
     (agents / "services.py").write_text(OTHER)
     result = cli("serve", agents, "--port", 0, "-r", valkey_url)
     assert result.code == 0
     assert "warning: Sessions will NOT be stored by adksess: services.py in" in result.err
-    assert "Remove the registration of redis:// there." in result.err
+    assert "Remove that registration." in result.err
 
 
-def test_services_that_adk_would_skip_in_silence(cli: Run, agents: Path, valkey_url: str) -> None:
+def test_services_that_adk_skips_without_a_message(cli: Run, agents: Path, valkey_url: str) -> None:
     (agents / "services.py").write_text("import no_such_package\n")
     result = cli("serve", agents, "--port", 0, "-r", valkey_url)
     assert "it imports no_such_package, which is not installed" in result.err
@@ -101,7 +101,7 @@ def test_services_that_adk_would_skip_in_silence(cli: Run, agents: Path, valkey_
 def test_services_that_end_the_process(cli: Run, agents: Path, valkey_url: str) -> None:
     (agents / "services.py").write_text("import os; os._exit(3)\n")
     result = cli("serve", agents, "--port", 0, "-r", valkey_url)
-    assert "could not be loaded to the end" in result.err
+    assert "end the process that loads them" in result.err
 
 
 def test_the_embedded_server_of_another_run(
@@ -111,7 +111,7 @@ def test_the_embedded_server_of_another_run(
         result = cli("serve", agents, "--port", 0)
     assert result.code == 0
     assert "embedded, data in .adksess/" in result.err
-    assert "the embedded one of another adksess serve" in result.err
+    assert "the embedded server of another adksess serve" in result.err
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_without_the_extra_it_says_how_to_get_the_embedded_server(
     assert not Path(".adksess").exists()
 
 
-def test_sessions_that_another_tool_wrote_are_entered_in_their_users_lists(
+def test_sessions_of_other_tools_are_indexed(
     cli: Run, agents: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = "others:"
@@ -164,14 +164,14 @@ def test_sessions_that_another_tool_wrote_are_entered_in_their_users_lists(
         client.set(f"{prefix}session:bot:ada:s2", "not a session")
         index = f"{prefix}user_sessions:bot:ada"
 
-        def run_until_entered(*_: object) -> int:
+        def run_until_indexed(*_: object) -> int:
             wait_until(lambda: client.exists(index))
             return 0
 
-        monkeypatch.setattr(serving, "_run", run_until_entered)
+        monkeypatch.setattr(serving, "_run", run_until_indexed)
         words = ("serve", agents, "--port", 0, "-r", valkey_url, "--prefix", prefix)
         result = cli(*words)
         assert client.zrange(index, 0, -1) == [b"s1"]
         assert 0 < client.ttl(index) <= 501
-        assert "note: 1 session that another tool wrote can now be seen" in result.err
-        assert "another tool" not in cli(*words).err, "there is nothing left to enter"
+        assert "note: 1 session of another tool is now listed in ADK's web UI." in result.err
+        assert "another tool" not in cli(*words).err, "all are indexed"

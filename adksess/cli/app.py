@@ -1,216 +1,49 @@
-"""The command line's wiring: which commands there are, and what an error comes to."""
+"""Command registration and error handling."""
 
 import os
 import sys
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
+from adksess.cli.command import Command
 from adksess.cli.errors import KNOWN, ExitCode, fail
 
-_RUN, _SEE, _CHANGE, _MOVE = "Run agents", "See sessions", "Change sessions", "Move sessions"
+_PANELS = {
+    "Run agents": ("serve", "init", "adk", "doctor"),
+    "Inspect": ("list", "show", "stats"),
+    "Modify": ("ttl", "delete", "trim", "flush"),
+    "Transfer": ("export", "import", "migrate"),
+}
+_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
 
-
-@dataclass(frozen=True)
-class _Command:
-    """Under which heading a command is listed, where its function is, and how to use it.
-
-    `summary` is the first line of the function's docstring.
-    """
-
-    panel: str
-    function: str
-    summary: str
-    examples: tuple[str, ...]
-    settings: dict[str, Any] = field(default_factory=dict)
-    kind: str = ""
-
-
-_COMMANDS = {
-    "serve": _Command(
-        _RUN,
-        "serve:serve",
-        "Serve agents with ADK's web UI and sessions in Redis.",
-        (
-            "adksess serve --demo",
-            "adksess serve agents --ttl 7d",
-            "adksess serve agents -r redis://db.internal:6379/0 --api --port 9000",
-        ),
-        settings={"context_settings": {"ignore_unknown_options": True}},
-    ),
-    "init": _Command(
-        _RUN,
-        "init:init",
-        "Write a services.py that registers redis:// for plain `adk` commands.",
-        (
-            "adksess init agents",
-            "adksess init agents --agent",
-        ),
-    ),
-    "adk": _Command(
-        _RUN,
-        "adk:adk",
-        "Run ADK's own command line with Redis sessions registered.",
-        (
-            "adksess adk web --session_service_uri=redis://localhost:6379/0 agents",
-            "adksess adk run --session_service_uri=redis://localhost:6379/0 agents/my_agent",
-        ),
-        kind="adk:PassThrough",
-    ),
-    "doctor": _Command(
-        _RUN,
-        "doctor:doctor",
-        "Diagnose Redis, ADK and the registration.",
-        (
-            "adksess doctor",
-            "adksess doctor agents -r redis://db.internal:6379/0",
-            "adksess doctor --fix",
-        ),
-    ),
-    "list": _Command(
-        _SEE,
-        "list:list_sessions",
-        "List the sessions, newest first.",
-        (
-            "adksess list --app demo --since 2h",
-            "adksess list --column state.topic --watch",
-            "adksess list -o json -n 0 | jq '.[].session_id'",
-        ),
-        kind="list:Watchable",
-    ),
-    "show": _Command(
-        _SEE,
-        "show:show",
-        "Show a session's metadata, state and latest events.",
-        (
-            "adksess show 8e42",
-            "adksess show demo/ada/chat-1 --events all --follow",
-            "adksess show 8e42 -o json | jq .state",
-        ),
-    ),
-    "stats": _Command(
-        _SEE,
-        "stats:stats",
-        "Show totals per app and activity per day.",
-        (
-            "adksess stats",
-            "adksess stats --since 7d -o json",
-        ),
-    ),
-    "ttl": _Command(
-        _CHANGE,
-        "ttl:ttl",
-        "Show when sessions expire; with --set or --persist, change it.",
-        (
-            "adksess ttl 8e42",
-            "adksess ttl 8e42 --set 7d",
-            "adksess ttl --no-ttl --set 30d --yes",
-        ),
-    ),
-    "delete": _Command(
-        _CHANGE,
-        "delete:delete",
-        "Delete sessions: those named, or those that the filters select. Asks first.",
-        (
-            "adksess delete 8e42",
-            "adksess delete --idle 90d --yes",
-            "adksess list --app demo -o ids -n 0 | adksess delete - --yes",
-        ),
-    ),
-    "trim": _Command(
-        _CHANGE,
-        "trim:trim",
-        "Drop old invocations from sessions: those named, or those that the filters select.",
-        (
-            "adksess trim 8e42 --keep-last 20",
-            "adksess trim --app demo --keep-last 50 --dry-run",
-        ),
-    ),
-    "flush": _Command(
-        _CHANGE,
-        "flush:flush",
-        "Delete all sessions under the prefix, or those that the filters select. Asks first.",
-        (
-            "adksess flush --dry-run",
-            "adksess flush --app demo --yes",
-        ),
-    ),
-    "export": _Command(
-        _MOVE,
-        "export:export",
-        "Write sessions, with the state of their apps and users, as NDJSON: a line for each.",
-        (
-            "adksess export --out sessions.ndjson.gz",
-            "adksess export 8e42 | jq .",
-        ),
-    ),
-    "import": _Command(
-        _MOVE,
-        "import_:import_sessions",
-        "Import sessions and state. Every line is checked before it is written.",
-        (
-            "adksess import sessions.ndjson.gz --dry-run",
-            "adksess import sessions.ndjson.gz --on-conflict skip",
-        ),
-    ),
-    "migrate": _Command(
-        _MOVE,
-        "_migrate_options:migrate",
-        "Take over sessions that ADK's other session services stored, or move out again.",
-        (
-            "adksess migrate --detect",
-            "adksess migrate --from sqlite:///sessions.db --dry-run",
-        ),
-    ),
+# A command's module in adksess.cli.commands, where it has another name.
+_MODULES = {
+    "import": "import_",
+    "migrate": "_migrate_options",
 }
 
 
 class _Commands(TyperGroup):
-    """The commands, each imported when it is asked for: `list` need not wait for `serve`."""
-
-    _lists_only = False
-
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
-        """List the commands from the table: to import them all takes a seventh of `--help`."""
-        self._lists_only = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self._lists_only = False
+    """The commands. A module is imported when its command is run, or for --help."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return list(_COMMANDS)
+        return list(_PANEL_OF)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _PANEL_OF:
             return None
-        command = _COMMANDS[cmd_name]
-        if self._lists_only:
-            return TyperCommand(cmd_name, help=command.summary, rich_help_panel=command.panel)
-        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        lines = "\n\n".join(["Examples:", *(f"  {example}" for example in command.examples)])
-        settings = dict(command.settings)
-        if command.kind:
-            settings["cls"] = _named(command.kind)
-        alone.command(cmd_name, rich_help_panel=command.panel, epilog=lines, **settings)(
-            _named(command.function)
-        )
-        return typer.main.get_command(alone)
-
-
-def _named(place: str) -> Any:
-    """What `module:name` in this package stands for."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(f"adksess.cli.commands.{module}"), name)
+        module = import_module(f"adksess.cli.commands.{_MODULES.get(cmd_name, cmd_name)}")
+        (found,) = [value for value in vars(module).values() if isinstance(value, Command)]
+        return found.build(cmd_name, _PANEL_OF[cmd_name])
 
 
 app = typer.Typer(
     name="adksess",
     cls=_Commands,
-    help="Redis sessions for Google ADK agents: serve agents, and see what is stored.",
+    help="Redis sessions for Google ADK agents: serve agents, inspect and manage sessions.",
     epilog="Start here: adksess serve --demo",
     rich_markup_mode="rich",
     # A traceback with local variables would show the Redis password.
@@ -257,8 +90,8 @@ def main() -> None:
 
 
 def _take_no_color(words: list[str]) -> bool:
-    """Whether --no-color is asked for, before or after the command. ADK's words are its own."""
-    if "--no-color" not in words or "adk" in words[1:2]:
+    """Remove --no-color, which is allowed anywhere, and return whether it was given."""
+    if "--no-color" not in words or "adk" in words[1:2]:  # ADK has its own options
         return False
     words.remove("--no-color")
     return True

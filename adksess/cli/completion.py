@@ -37,12 +37,16 @@ def _words(
     ctx: typer.Context, incomplete: str, part: Callable[[tuple[str, str, str]], str]
 ) -> Iterator[str]:
     import asyncio
+    from dataclasses import fields
 
-    from adksess.cli.options import settings_from
+    from adksess.cli.options import ConnectionOptions
     from adksess.cli.render.text import safe_text
+    from adksess.cli.runner import settings_from
     from adksess.store.store import SessionStore
 
-    settings = settings_from(ctx.params.get("redis_url"), prefix=ctx.params.get("prefix"))
+    settings = settings_from(
+        ConnectionOptions(**{f.name: ctx.params.get(f.name) for f in fields(ConnectionOptions)})
+    )
     patience = str(_SECONDS)
     settings = settings.with_options(socket_timeout=patience, socket_connect_timeout=patience)
     found: dict[str, None] = {}

@@ -31,8 +31,9 @@ class UsageProblem(AdksessError):
     """A command line that makes no sense. The message says what to type instead."""
 
 
-# What Typer raises for a wrong option or argument. It exports no name for the base class.
-UsageError = typer.BadParameter.__mro__[1]
+# What Typer raises for a wrong option or argument. Typer has its own copy of Click since 0.27 and
+# exports no name for the base class of its errors.
+UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 
 # In a URL that was typed where none belongs, and so is quoted by an error.
 _PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)[^\s@]+@")

@@ -1,5 +1,10 @@
-"""The options that commands share, each in one place: name, environment variable, help."""
+"""The options that commands share, each in one place: name, environment variable, help.
 
+Single options are annotated types. Groups of options are dataclasses: a command that has a
+parameter of such a type has all options of the group (see `adksess.cli.command`).
+"""
+
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +12,9 @@ from typing import Annotated
 import typer
 
 from adksess.cli.completion import complete_app, complete_id, complete_user
-from adksess.store.durations import parse_duration
-from adksess.store.errors import InvalidURL
-from adksess.store.settings import DEFAULT_URL, Settings
+from adksess.store.settings import DEFAULT_URL
+
+_CONNECTION = "Connection"
 
 
 class OutputFormat(StrEnum):
@@ -19,18 +24,79 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-RedisUrlOption = Annotated[
-    str | None,
-    typer.Option(
-        "--redis-url",
-        "-r",
-        envvar=["ADKSESS_REDIS_URL", "REDIS_URL"],
-        metavar="URL",
-        help="Where the sessions are: redis://, rediss://, unix://, valkey://, "
-        "redis+cluster://, rediss+cluster:// or redis+sentinel://.",
-        show_default=DEFAULT_URL,
-    ),
-]
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """Which Redis, and which keys in it. Every command that uses a store has these, last."""
+
+    redis_url: Annotated[
+        str | None,
+        typer.Option(
+            "--redis-url",
+            "-r",
+            envvar=["ADKSESS_REDIS_URL", "REDIS_URL"],
+            metavar="URL",
+            help="redis://, rediss://, unix://, valkey://, redis+cluster://, "
+            "rediss+cluster:// or redis+sentinel://.",
+            show_default=DEFAULT_URL,
+            rich_help_panel=_CONNECTION,
+        ),
+    ] = field(default=None, repr=False)
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            envvar="ADKSESS_PREFIX",
+            metavar="TEXT",
+            help="Prefix of all Redis keys.",
+            rich_help_panel=_CONNECTION,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """Filters for sessions, as they were typed. All that are given must match."""
+
+    app: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--app",
+            "-a",
+            metavar="APP",
+            help="Only sessions of this app; repeatable.",
+            show_default=False,
+            autocompletion=complete_app,
+        ),
+    ] = None
+    user: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user",
+            "-u",
+            metavar="USER",
+            help="Only sessions of this user; repeatable.",
+            show_default=False,
+            autocompletion=complete_user,
+        ),
+    ] = None
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="AGO|DATE",
+            help="Only sessions updated since: 2h, 7d, 2026-11-01, 2026-11-01T09:30.",
+        ),
+    ] = None
+    idle: Annotated[
+        str | None,
+        typer.Option(
+            "--idle", metavar="DURATION", help="Only sessions not updated for that long: 30d."
+        ),
+    ] = None
+    no_ttl: Annotated[bool, typer.Option("--no-ttl", help="Only sessions that never expire.")] = (
+        False
+    )
+
 
 TtlOption = Annotated[
     str | None,
@@ -38,22 +104,12 @@ TtlOption = Annotated[
         "--ttl",
         metavar="DURATION",
         help="How long a session is kept after its last event: 90s, 15m, 2h, 7d, a number of "
-        "seconds, or 0 for ever.",
+        "seconds, or 0 for no expiry.",
         show_default="1d",
     ),
 ]
 
-PrefixOption = Annotated[
-    str | None,
-    typer.Option(
-        "--prefix",
-        envvar="ADKSESS_PREFIX",
-        metavar="TEXT",
-        help="Stands in front of every key.",
-    ),
-]
-
-AppOption = Annotated[
+OneAppOption = Annotated[
     str | None,
     typer.Option(
         "--app",
@@ -64,45 +120,14 @@ AppOption = Annotated[
     ),
 ]
 
-UserOption = Annotated[
-    str | None,
-    typer.Option(
-        "--user",
-        "-u",
-        metavar="USER",
-        help="Only sessions of this user.",
-        autocompletion=complete_user,
-    ),
-]
-
-OutputOption = Annotated[
-    OutputFormat, typer.Option("--output", "-o", help="A table for people, or JSON for programs.")
-]
-
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="AGO|DATE",
-        help="Only sessions updated since: 2h, 7d, 2026-11-01, 2026-11-01T09:30.",
-    ),
-]
-
-IdleOption = Annotated[
-    str | None,
-    typer.Option(
-        "--idle", metavar="DURATION", help="Only sessions not updated for that long: 30d."
-    ),
-]
-
-NoTtlOption = Annotated[bool, typer.Option("--no-ttl", help="Only sessions that never expire.")]
+OutputOption = Annotated[OutputFormat, typer.Option("--output", "-o", help="Output format.")]
 
 IdsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ID]...",
+        metavar="ID",
         help="A session id, a prefix of one (4 characters or more), app/user/id, or the whole "
-        "key; - reads them from stdin, one to a line.",
+        "key; - reads them from stdin, one per line.",
         show_default=False,
         autocompletion=complete_id,
     ),
@@ -117,28 +142,13 @@ IdArgument = Annotated[
     ),
 ]
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")]
 
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")]
 
 AgentsDirArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[AGENTS_DIR]", help="A folder of agents, or of one agent.", show_default=False
+        metavar="AGENTS_DIR", help="A folder of agents, or of one agent.", show_default=False
     ),
 ]
-
-
-def settings_from(
-    redis_url: str | None, *, ttl: str | None = None, prefix: str | None = None
-) -> Settings:
-    """The settings that a command's options stand for. Raises InvalidURL or InvalidDuration."""
-    if redis_url is not None and not redis_url.strip():
-        raise InvalidURL("The Redis URL is empty: write it like redis://host:6379/0.")
-    return Settings.parse(
-        redis_url or DEFAULT_URL,
-        ttl=None if ttl is None else parse_duration(ttl),
-        prefix=prefix,
-    )

@@ -1,64 +1,85 @@
-"""Which sessions a command is about: named one by one, or filtered. The same for all commands."""
+"""Which sessions a command works on: ids and filters, and what they resolve to."""
 
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from adksess.cli.errors import UsageProblem
-from adksess.cli.render.progress import Meter
+from adksess.cli.render.console import message, stderr
 from adksess.store.durations import parse_duration
 from adksess.store.errors import AmbiguousSession, InvalidDuration, SessionNotFound
-from adksess.store.keys import MIN_PREFIX, SessionRef
-from adksess.store.models import SessionSummary
-from adksess.store.store import SessionStore
+
+if TYPE_CHECKING:
+    from adksess.cli.options import FilterOptions
+    from adksess.store.keys import SessionRef
+    from adksess.store.models import SessionSummary
+    from adksess.store.store import SessionStore
 
 _CANDIDATES_SHOWN = 10
+_UNREADABLE_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What sessions must be like. Times are Unix seconds; None asks for nothing."""
+    """Session filters. Times are Unix seconds; None and () mean no filter.
 
-    app: str | None = None
-    user: str | None = None
+    A session of any of the `apps` and any of the `users` matches.
+    """
+
+    apps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
     updated_from: float | None = None
     updated_until: float | None = None
     no_ttl: bool = False
 
     @classmethod
-    def parse(
-        cls,
-        app: str | None,
-        user: str | None,
-        since: str | None,
-        idle: str | None,
-        no_ttl: bool,
-    ) -> "Filters":
-        """Read the filter options as they were typed. Raises UsageProblem, InvalidDuration."""
+    def parse(cls, options: "FilterOptions") -> "Filters":
+        """Parse the filter options. Raises UsageProblem or InvalidDuration."""
+        since, idle = options.since, options.idle
         if idle is not None and not parse_duration(idle):
-            raise UsageProblem("--idle 0 would mean every session: say how long, such as 30d.")
+            raise UsageProblem("--idle 0 would select every session: say how long, such as 30d.")
         return cls(
-            app=app,
-            user=user,
+            apps=tuple(dict.fromkeys(options.app or ())),
+            users=tuple(dict.fromkeys(options.user or ())),
             updated_from=None if since is None else _moment(since),
             updated_until=None if idle is None else time.time() - parse_duration(idle),
-            no_ttl=no_ttl,
+            no_ttl=options.no_ttl,
         )
 
     @property
     def given(self) -> bool:
-        """Whether any filter was asked for."""
+        """Whether there is any filter."""
         return self != Filters()
 
     @property
     def on_time(self) -> bool:
-        """Whether it takes a session's own data, not its name alone, to tell."""
+        """Whether a filter needs more than the key."""
         return self.no_ttl or self.updated_from is not None or self.updated_until is not None
 
-    def match(self, summary: SessionSummary) -> bool:
-        """Whether a session is meant. One that cannot be read is never meant by its times."""
+    @property
+    def app(self) -> str | None:
+        """The app, where the filters name one alone: a store can be asked for it."""
+        return self.apps[0] if len(self.apps) == 1 else None
+
+    @property
+    def user(self) -> str | None:
+        """The user, where the filters name one alone: a store can be asked for it."""
+        return self.users[0] if len(self.users) == 1 else None
+
+    @property
+    def owners(self) -> list[tuple[str | None, str | None]]:
+        """Every app and user that the filters name; None means all of them."""
+        return [(app, user) for app in self.apps or (None,) for user in self.users or (None,)]
+
+    def match(self, summary: "SessionSummary") -> bool:
+        """Whether a session matches; an unreadable one never matches a filter on time."""
+        if self.apps and summary.ref.app_name not in self.apps:
+            return False
+        if self.users and summary.ref.user_id not in self.users:
+            return False
         if self.no_ttl and summary.ttl_seconds is not None:
             return False
         if self.updated_from is None and self.updated_until is None:
@@ -72,47 +93,70 @@ class Filters:
 
 @dataclass(frozen=True)
 class SelectedSessions:
-    """The sessions that are meant, those among them that cannot be read, and names that fail."""
+    """The sessions of a selection, those among them that cannot be read, and missing names.
 
-    sessions: list[SessionSummary]
-    unreadable: list[SessionSummary] = field(default_factory=list)
+    `missing` holds a sentence for each name.
+    """
+
+    sessions: "list[SessionSummary]"
+    unreadable: "list[SessionSummary]" = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-
-def names_from(words: Sequence[str] | None) -> list[str]:
-    """The ids on the command line, with `-` replaced by the lines of stdin."""
-    names: list[str] = []
-    for word in words or []:
-        names += (line.strip() for line in sys.stdin) if word == "-" else [word.strip()]
-    return list(dict.fromkeys(name for name in names if name))
+    def report_missing(self) -> bool:
+        """Print an error for every missing name. True if there is any."""
+        for sentence in self.missing:
+            stderr().print(message("error", sentence))
+        return bool(self.missing)
 
 
-def require_choice(words: Sequence[str] | None, filters: Filters, *, all_if_none: bool) -> None:
-    """Refuse ids together with filters, and neither where that would mean everything."""
-    if words and filters.given:
-        raise UsageProblem(
-            "Session ids and filters cannot be mixed: name the sessions, or filter them."
-        )
-    if not words and not filters.given and not all_if_none:
-        raise UsageProblem(
-            "Say which sessions: ids (or - to read them from stdin), or filters such as --app, "
-            "--user, --idle 30d."
-        )
+@dataclass(frozen=True)
+class Selection:
+    """What a command was asked to work on: the sessions with these names, or all that match.
 
-
-async def choose(
-    store: SessionStore, names: Sequence[str], filters: Filters, *, exact: bool = False
-) -> SelectedSessions:
-    """The sessions that the names or, without names, the filters mean.
-
-    With `exact`, as for a list that was piped in, no name stands for a longer one: what has gone
-    meanwhile is missing, and its neighbour stays.
+    `names` is None where filters select. With `exact` a name is never a prefix of an id.
     """
-    return await by_name(store, names, exact=exact) if names else await by_filter(store, filters)
+
+    names: tuple[str, ...] | None
+    filters: Filters
+    exact: bool = False
+
+    @classmethod
+    def from_options(
+        cls, ids: Sequence[str] | None, filters: "FilterOptions", *, all_if_none: bool
+    ) -> "Selection":
+        """Read ids and filters from the command line, and ids from stdin for `-`.
+
+        Names from a pipe are exact: a deleted id must not match a longer one. Raises
+        UsageProblem for ids together with filters, and for neither unless `all_if_none`.
+        """
+        parsed = Filters.parse(filters)
+        if ids and parsed.given:
+            raise UsageProblem(
+                "Session ids and filters cannot be mixed: name the sessions, or filter them."
+            )
+        if not ids and not parsed.given and not all_if_none:
+            raise UsageProblem(
+                "Say which sessions: ids (or - to read them from stdin), or filters such as --app, "
+                "--user, --idle 30d."
+            )
+        return cls(_names(ids) if ids else None, parsed, exact="-" in (ids or ()))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether an empty list of ids was piped in: there is nothing to do."""
+        return self.names == ()
+
+    async def resolve(self, store: "SessionStore") -> SelectedSessions:
+        """Find the sessions. Raises AmbiguousSession."""
+        if self.names is not None:
+            return await _by_name(store, self.names, exact=self.exact)
+        return await by_filter(store, self.filters)
 
 
-async def by_filter(store: SessionStore, filters: Filters) -> SelectedSessions:
-    """All sessions that the filters let through, in no order."""
+async def by_filter(store: "SessionStore", filters: Filters) -> SelectedSessions:
+    """Find all sessions that match the filters, in no order."""
+    from adksess.cli.render.progress import Meter
+
     readable: list[SessionSummary] = []
     unreadable: list[SessionSummary] = []
     with Meter("Reading sessions", await store.key_count()) as meter:
@@ -124,10 +168,36 @@ async def by_filter(store: SessionStore, filters: Filters) -> SelectedSessions:
     return SelectedSessions(readable, unreadable)
 
 
-async def by_name(
-    store: SessionStore, names: Sequence[str], *, exact: bool = False
+async def resolve_one(store: "SessionStore", name: str) -> "SessionSummary":
+    """Find the session that a name means. Raises AmbiguousSession or SessionNotFound."""
+    selected = await _by_name(store, [name])
+    if not selected.sessions:
+        raise SessionNotFound(
+            selected.missing[0] if selected.missing else f"Session {name!r} was just deleted."
+        )
+    return selected.sessions[0]
+
+
+def warn_of(unreadable: "Sequence[SessionSummary]") -> None:
+    """Print a warning for sessions that cannot be read and so are not changed."""
+    console = stderr()
+    for session in unreadable[:_UNREADABLE_SHOWN]:
+        console.print(message("warning", f"{session.ref.path} was not changed: {session.problem}."))
+    if more := len(unreadable[_UNREADABLE_SHOWN:]):
+        console.print(message("warning", f"{more:,} more that cannot be read were not changed."))
+
+
+def _names(ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids on the command line, with `-` replaced by the lines of stdin."""
+    names: list[str] = []
+    for word in ids:
+        names += (line.strip() for line in sys.stdin) if word == "-" else [word.strip()]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+async def _by_name(
+    store: "SessionStore", names: Sequence[str], *, exact: bool = False
 ) -> SelectedSessions:
-    """The sessions that are named. Raises AmbiguousSession before anything else happens."""
     answers = await store.find(names, exact=exact)
     missing: list[str] = []
     refs: list[SessionRef] = []
@@ -137,26 +207,13 @@ async def by_name(
         if candidates:
             refs += candidates
         else:
-            missing.append(await _not_found(store, name))
-    found = await store.summaries(list(dict.fromkeys(refs)))
-    return SelectedSessions(found, [summary for summary in found if not summary.tail], missing)
+            missing.append(await _not_found(store, name, exact=exact))
+    stored = await store.summaries(list(dict.fromkeys(refs)))
+    return SelectedSessions(stored, [summary for summary in stored if not summary.tail], missing)
 
 
-async def the_one(store: SessionStore, name: str) -> SessionSummary:
-    """The one session that a name means. Raises AmbiguousSession or SessionNotFound."""
-    chosen = await by_name(store, [name])
-    if not chosen.sessions:
-        raise SessionNotFound(chosen.missing[0] if chosen.missing else f"{name!r} is gone.")
-    return chosen.sessions[0]
-
-
-def path(ref: SessionRef) -> str:
-    """A session's full name, as people type it: app/user/id."""
-    return "/".join(ref)
-
-
-def _ambiguous(name: str, candidates: list[SessionRef]) -> str:
-    shown = [f"  {path(ref)}" for ref in candidates[:_CANDIDATES_SHOWN]]
+def _ambiguous(name: str, candidates: "list[SessionRef]") -> str:
+    shown = [f"  {ref.path}" for ref in candidates[:_CANDIDATES_SHOWN]]
     if len(candidates) > _CANDIDATES_SHOWN:
         shown.append(f"  … and {len(candidates) - _CANDIDATES_SHOWN:,} more")
     return "\n".join(
@@ -168,8 +225,10 @@ def _ambiguous(name: str, candidates: list[SessionRef]) -> str:
     )
 
 
-async def _not_found(store: SessionStore, name: str) -> str:
-    """Say that a session is not there, and where one of its id is or was."""
+async def _not_found(store: "SessionStore", name: str, *, exact: bool) -> str:
+    """Say that a session does not exist, and where one of its id exists or existed."""
+    from adksess.store.keys import MIN_PREFIX
+
     session_id = name.rpartition("/")[2]
     if name != session_id:
         (elsewhere,) = await store.find([session_id])
@@ -182,14 +241,14 @@ async def _not_found(store: SessionStore, name: str) -> str:
         moment = datetime.fromtimestamp(when).astimezone()
         return (
             f"Session {session_id!r} of app {user.app_name}, user {user.user_id} has expired "
-            f"at {moment:%Y-%m-%d %H:%M:%S}: list what is there with adksess list."
+            f"at {moment:%Y-%m-%d %H:%M:%S}: list the existing ones with adksess list."
         )
-    if len(name) < MIN_PREFIX:
+    if len(name) < MIN_PREFIX and not exact:
         return (
             f"There is no session {name!r}: a prefix needs {MIN_PREFIX} characters or more. "
-            "List what is there with adksess list."
+            "List the existing ones with adksess list."
         )
-    return f"There is no session {name!r}: list what is there with adksess list."
+    return f"There is no session {name!r}: list the existing ones with adksess list."
 
 
 def _moment(text: str) -> float:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -13,18 +14,26 @@ from adksess import __main__
 from adksess.cli import app, errors
 from adksess.cli.commands.serve import server as serving
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
+from adksess.cli.options import ConnectionOptions
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
 
 
+_MODULES = """
+import atexit, sys
+atexit.register(lambda: sys.stderr.write("\\n".join(sys.modules)))
+sys.argv[0] = "adksess"
+from adksess.__main__ import main
+main()
+"""
+
+
 def imported_by(*args: str) -> set[str]:
+    # not -X importtime: that says nothing of what import_module() imports
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "adksess", *args],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", _MODULES, *args], capture_output=True, text=True, check=True
     )
-    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    return set(done.stderr.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -42,16 +51,61 @@ def test_help_imports_neither_adk_nor_redis(args: list[str], unwanted: tuple[str
     assert not [m for m in modules for name in unwanted if m == name or m.startswith(f"{name}.")]
 
 
-def test_the_list_of_commands_imports_none_of_them_and_says_what_each_says(
-    cli: Callable[..., Any],
-) -> None:
-    assert "adksess.cli.commands.list" not in imported_by("--help")
+def test_a_command_imports_no_other() -> None:
+    modules = imported_by("stats", "--help")
+    assert "adksess.cli.commands.stats" in modules
+    assert not [m for m in modules if m.startswith("adksess.cli.commands.") and "stats" not in m]
+
+
+def test_help_lists_what_each_command_says(cli: Callable[..., Any]) -> None:
     group = typer.main.get_command(app.app)
     context = typer.Context(group)
     listed = " ".join(cli("--help").out.replace("│", "").split())
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        assert command.help.splitlines()[0] in listed
+        assert f"{name} {command.help.splitlines()[0]}" in listed
+        assert f"Examples:\n  adksess {name}" in command.epilog
+
+
+def test_usage_lines_have_single_brackets(cli: Callable[..., Any]) -> None:
+    assert "Usage: adksess ttl [OPTIONS] [ID]...\n" in _usage(cli("ttl", "--help").out)
+    assert "Usage: adksess doctor [OPTIONS] [AGENTS_DIR]\n" in _usage(cli("doctor", "--help").out)
+
+
+def _usage(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
+def test_connection_options_come_last_in_every_command_with_a_store(
+    cli: Callable[..., Any],
+) -> None:
+    group = typer.main.get_command(app.app)
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        if name == "adk":
+            continue
+        command = group.get_command(context, name)
+        connection = [field.name for field in fields(ConnectionOptions)]
+        assert [param.name for param in command.params][-len(connection) :] == connection
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "--since", "1h", "--since", "2h"],
+        ["list", "-n", "1", "--limit", "2"],
+        ["delete", "--app", "a", "--idle", "1d", "--idle=30d", "--yes"],
+        ["show", "x", "-r", "redis://a", "--redis-url", "redis://b"],
+        ["serve", "--embedded", "--no-embedded"],
+    ],
+)
+def test_an_option_that_takes_one_value_is_rejected_twice(
+    cli: Callable[..., Any], words: list[str]
+) -> None:
+    result = cli(*words)
+    assert (result.code, result.out) == (2, "")
+    assert "is given twice" in result.err
+    assert f"See adksess {words[0]} --help." in result.err
 
 
 def test_listing_does_not_import_adk(valkey_url: str) -> None:

@@ -7,14 +7,13 @@ from typing import BinaryIO
 
 import typer
 
-from adksess.cli.commands.deletion import report_missing
 from adksess.cli.errors import ExitCode
 from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.json_output import json_for_screens
 from adksess.cli.render.progress import Meter
 from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
-from adksess.cli.selection import Filters, SelectedSessions, by_name, path
+from adksess.cli.selection import SelectedSessions, Selection
 from adksess.store.errors import AdksessError
 from adksess.store.models import SessionSummary
 from adksess.store.settings import Settings
@@ -29,14 +28,12 @@ class ImportConflict(AdksessError):
     """`--on-conflict fail`, and something is there already."""
 
 
-def export_to(
-    out: Path | None, settings: Settings, filters: Filters, names: Sequence[str] | None
-) -> None:
-    """Write the sessions that are named or filtered, and say on stderr how many."""
+def export_to(out: Path | None, settings: Settings, selection: Selection) -> None:
+    """Write the selected sessions, and print on stderr how many."""
     done = Exported()
     with files.writing(out) as file:
         write = _to_screen if out is None and sys.stdout.isatty() else file.write
-        chosen = with_store(settings, lambda store: _export(store, filters, names, write, done))
+        selected = with_store(settings, lambda store: _export(store, selection, write, done))
     size = f" ({human_size(out.stat().st_size)})" if out and out.is_file() else ""
     where = f" to {out}{size}" if out else ""
     stderr().print(
@@ -45,44 +42,44 @@ def export_to(
         markup=False,
     )
     for session in done.left_out:
-        stderr().print(message("warning", f"{path(session.ref)} is left out: {session.problem}."))
+        stderr().print(message("warning", f"{session.ref.path} is left out: {session.problem}."))
     if more := done.unreadable - len(done.left_out):
         stderr().print(message("warning", f"{more:,} more that cannot be read are left out."))
-    if report_missing(chosen.missing):
+    if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
     if done.unreadable:
         raise typer.Exit(ExitCode.FAILED)
 
 
 async def _export(
-    store: SessionStore,
-    filters: Filters,
-    names: Sequence[str] | None,
-    write: Write,
-    done: Exported,
+    store: SessionStore, selection: Selection, write: Write, done: Exported
 ) -> SelectedSessions:
-    chosen = await by_name(store, names) if names else SelectedSessions([])
-    total = len(chosen.sessions) if names is not None else await store.key_count()
+    filters, by_name = selection.filters, selection.names is not None
+    selected = await selection.resolve(store) if by_name else SelectedSessions([])
+    total = len(selected.sessions) if by_name else await store.key_count()
     with Meter("Exporting sessions", total) as meter:
 
         async def batches() -> AsyncIterator[Sequence[SessionSummary]]:
-            if names is not None:
-                yield chosen.sessions
-                meter.advance(len(chosen.sessions))
+            if by_name:
+                yield selected.sessions
+                meter.advance(len(selected.sessions))
                 return
             async for batch in store.scan(filters.app, filters.user):
                 yield [summary for summary in batch if filters.match(summary)]
                 meter.advance(len(batch))
 
-        by_owner = names is not None or filters.on_time
+        by_owner = by_name or filters.on_time
         owners = await export_sessions(store, batches(), write, done, note_owners=by_owner)
-        states = (
-            states_of(store, owners) if by_owner else store.all_states(filters.app, filters.user)
-        )
-        await export_states(states, write, done)
-        if filters.user is not None and filters.app is not None and not by_owner:
-            await export_states(states_of(store, {(filters.app, None)}), write, done)
-    return chosen
+        if by_owner:
+            await export_states(states_of(store, owners), write, done)
+            return selected
+        for app, user in filters.owners:
+            await export_states(store.all_states(app, user), write, done)
+        if filters.users and filters.apps:
+            await export_states(
+                states_of(store, {(app, None) for app in filters.apps}), write, done
+            )
+    return selected
 
 
 def import_from(name: str, settings: Settings, plan: ImportOptions) -> bool:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from adksess.cli.errors import UsageProblem
-from adksess.cli.options import AppOption, DryRunOption, PrefixOption, RedisUrlOption, settings_from
+from adksess.cli.command import command
+from adksess.cli.errors import ExitCode, UsageProblem
+from adksess.cli.options import ConnectionOptions, DryRunOption, OneAppOption
 
 
 class LayoutName(StrEnum):
@@ -19,7 +20,12 @@ class LayoutName(StrEnum):
     ADKSESS = "adksess"
 
 
+@command(
+    "adksess migrate --detect",
+    "adksess migrate --from sqlite:///sessions.db --dry-run",
+)
 def migrate(
+    *,
     source: Annotated[
         str | None,
         typer.Option(
@@ -40,9 +46,7 @@ def migrate(
             show_default="--redis-url",
         ),
     ] = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
+    app: OneAppOption = None,
     layout: Annotated[
         LayoutName | None,
         typer.Option("--layout", help="Only sessions of this layout.", show_default=False),
@@ -61,17 +65,19 @@ def migrate(
         bool, typer.Option("--detect", help="Say what is there, and do nothing.")
     ] = False,
     dry_run: DryRunOption = False,
+    connection: ConnectionOptions,
 ) -> None:
-    """Take over sessions that ADK's other session services stored, or move out again.
+    """Migrate sessions from or to other ADK session services.
 
     The source is left as it is; each session is read back and compared, event by event. Where
     another tool uses the keys that adksess uses, its documents are laid out anew in place. It may
     be interrupted and repeated.
     """
     from adksess.cli.commands.migrate import MigrateOptions, detect_in, migrate_sessions
+    from adksess.cli.runner import settings_from
     from adksess.store.durations import parse_duration
 
-    own = settings_from(redis_url, prefix=prefix)
+    own = settings_from(connection)
     if detect:
         if target is not None or ttl is not None:
             raise UsageProblem("--detect looks at --from and writes nothing: leave the rest out.")
@@ -86,4 +92,4 @@ def migrate(
         source, target, own, app, layout, None if ttl is None else parse_duration(ttl), dry_run
     )
     if not migrate_sessions(migration):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

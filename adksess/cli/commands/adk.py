@@ -3,6 +3,8 @@
 import typer
 from typer.core import TyperCommand
 
+from adksess.cli.command import command
+
 
 class PassThrough(TyperCommand):
     """A command that passes on all arguments unchanged, `--help` and `--` included."""
@@ -12,6 +14,11 @@ class PassThrough(TyperCommand):
         return []
 
 
+@command(
+    "adksess adk web --session_service_uri=redis://localhost:6379/0 agents",
+    "adksess adk run --session_service_uri=redis://localhost:6379/0 agents/my_agent",
+    kind=PassThrough,
+)
 def adk(ctx: typer.Context) -> None:
     """Run ADK's own command line with Redis sessions registered.
 

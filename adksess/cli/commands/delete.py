@@ -1,70 +1,69 @@
-"""`adksess delete`: remove sessions, and with them nothing that other sessions need."""
+"""`adksess delete`: delete sessions that are named or filtered."""
 
 from typing import Annotated
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import (
-    AppOption,
+    ConnectionOptions,
     DryRunOption,
-    IdleOption,
+    FilterOptions,
     IdsArgument,
-    NoTtlOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
     YesOption,
-    settings_from,
 )
 
 
+@command(
+    "adksess delete 8e42",
+    "adksess delete --idle 90d --yes",
+    "adksess list --app demo -o ids -n 0 | adksess delete - --yes",
+)
 def delete(
     ids: IdsArgument = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    *,
+    filters: FilterOptions,
     with_user_state: Annotated[
         bool,
         typer.Option(
             "--with-user-state",
-            help="Also delete the `user:` state of the users concerned, as an erasure request "
-            "asks. Artifacts and memory are kept elsewhere and stay.",
+            help="Also delete the `user:` state of these users, for erasure requests. Artifacts "
+            "and memory are stored by other services and are kept.",
         ),
     ] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    connection: ConnectionOptions,
 ) -> None:
-    """Delete sessions: those named, or those that the filters select. Asks first."""
-    from adksess.cli.commands.deletion import Deletion, erase, report_missing
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Filters, choose, names_from, require_choice
+    """Delete sessions by id or by filter. Asks first."""
+    from adksess.cli.commands.deletion import DeletionOptions, delete_sessions
+    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.selection import Selection
 
-    settings = settings_from(redis_url, prefix=prefix)
-    filters = Filters.parse(app, user, since, idle, no_ttl)
-    require_choice(ids, filters, all_if_none=False)
-    if with_user_state and user is None and filters.given:
+    settings = settings_from(connection)
+    selection = Selection.from_options(ids, filters, all_if_none=False)
+    by_filter = selection.names is None
+    if with_user_state and by_filter and not selection.filters.users:
         raise UsageProblem("--with-user-state needs to know whose: add --user.")
-    names, exact = names_from(ids), "-" in (ids or ())
-    if ids and not names:
-        return  # an empty list was piped in: there is nothing to do
-    chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
-    users: set[tuple[str | None, str | None]]
-    users = {(s.ref.app_name, s.ref.user_id) for s in chosen.sessions} if names else {(app, user)}
-    erase(
-        settings,
-        Deletion(
-            sessions=chosen.sessions,
-            unreadable=[] if names else chosen.unreadable,
-            states=sorted(users) if with_user_state else [],
-        ),
-        yes=yes,
-        dry_run=dry_run,
+    if selection.is_empty:
+        return
+    selected = with_store(settings, selection.resolve)
+    users: list[tuple[str | None, str | None]]
+    users = (
+        selection.filters.owners
+        if by_filter
+        else sorted({(s.ref.app_name, s.ref.user_id) for s in selected.sessions})
     )
-    if report_missing(chosen.missing):
+    delete_sessions(
+        settings,
+        DeletionOptions(
+            sessions=selected.sessions,
+            unreadable=selected.unreadable if by_filter else [],
+            states=users if with_user_state else [],
+            yes=yes,
+            dry_run=dry_run,
+        ),
+    )
+    if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)

@@ -1,14 +1,14 @@
-"""The work of `delete` and `flush`: say what goes, ask, let it go in batches, report."""
+"""What `delete` and `flush` share: describe, confirm, delete in batches, report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adksess.cli.prompts import confirm
-from adksess.cli.render.console import message, stderr, stdout
+from adksess.cli.render.console import stderr, stdout
 from adksess.cli.render.progress import Meter
 from adksess.cli.render.text import counted, human_size, safe_text
 from adksess.cli.runner import with_store
-from adksess.cli.selection import path
+from adksess.cli.selection import warn_of
 from adksess.store.models import SessionSummary
 from adksess.store.settings import Settings
 from adksess.store.store import SessionStore
@@ -17,45 +17,54 @@ _BATCH = 500
 _NAMES_SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Deletion:
-    """What is to go: sessions, and the state of whole apps (user None) and users.
+Owner = tuple[str | None, str | None]
+"""An app and a user; None means all of them."""
 
-    `unreadable` sessions stay: only a person who names one knows what it is.
+
+@dataclass(frozen=True)
+class DeletionOptions:
+    """What to delete: sessions, and the state of apps (user None) and users.
+
+    `unreadable` sessions are kept: they are deleted only by name.
     """
 
     sessions: Sequence[SessionSummary]
     unreadable: Sequence[SessionSummary] = ()
-    states: Sequence[tuple[str | None, str | None]] = ()
+    states: Sequence[Owner] = ()
+    yes: bool = False
+    dry_run: bool = False
 
 
-def erase(settings: Settings, what: Deletion, *, yes: bool, dry_run: bool) -> None:
-    """Ask, delete, and say on stdout what was deleted. Safe to interrupt and to repeat."""
+def delete_sessions(settings: Settings, what: DeletionOptions) -> None:
+    """Ask, delete, and print on stdout what was deleted. Can be interrupted and repeated."""
     warn_of(what.unreadable)
     if not what.sessions and not what.states:
         stdout().print("Nothing to delete.")
         return
-    if dry_run:
+    if what.dry_run:
         stdout().print(f"Would delete {_describe(what)}.", markup=False)
         return
-    confirm(f"delete {_describe(what)} in {settings.redacted}", yes=yes)
+    confirm(f"delete {_describe(what)} in {settings.redacted}", yes=what.yes)
     deleted, freed, states = with_store(settings, lambda store: _delete(store, what))
     _print_report(deleted, freed, states, asked_for_state=bool(what.states))
 
 
-def purge(settings: Settings, app: str | None, user: str | None, *, state: bool) -> None:
-    """Delete all sessions, or those of an app or a user, unasked and without reading them."""
+def purge_sessions(settings: Settings, owners: Sequence[Owner], *, state: bool) -> None:
+    """Delete all sessions of some owners, without asking and without reading them."""
 
     async def work(store: SessionStore) -> tuple[int, int, int, list[SessionSummary]]:
         sessions = freed = 0
         unreadable: list[SessionSummary] = []
+        states = 0
         with Meter("Deleting sessions", await store.key_count()) as meter:
-            async for batch in store.purge(app, user):
-                sessions += batch.sessions
-                freed += batch.size_bytes
-                unreadable += batch.unreadable
-                meter.advance(batch.sessions)
-        states = await store.delete_state(app, user) if state else 0
+            for app, user in owners:
+                async for batch in store.purge(app, user):
+                    sessions += batch.sessions
+                    freed += batch.size_bytes
+                    unreadable += batch.unreadable
+                    meter.advance(batch.sessions)
+                if state:
+                    states += await store.delete_state(app, user)
         return sessions, freed, states, unreadable
 
     sessions, freed, states, unreadable = with_store(settings, work)
@@ -66,32 +75,16 @@ def purge(settings: Settings, app: str | None, user: str | None, *, state: bool)
         stdout().print("Nothing to delete.")
 
 
-def report_missing(missing: Sequence[str]) -> bool:
-    """Say which of the named sessions are not there. True if there is any."""
-    for sentence in missing:
-        stderr().print(message("error", sentence))
-    return bool(missing)
-
-
-def warn_of(unreadable: Sequence[SessionSummary]) -> None:
-    """Name what stands at a session's key and is none."""
-    console = stderr()
-    for session in unreadable[:_NAMES_SHOWN]:
-        console.print(message("warning", f"{path(session.ref)} is left alone: {session.problem}."))
-    if more := len(unreadable[_NAMES_SHOWN:]):
-        console.print(message("warning", f"{more:,} more that cannot be read are left alone."))
-
-
 def _print_report(deleted: int, freed: int, states: int, *, asked_for_state: bool) -> None:
     stdout().print(_report(deleted, freed, states), markup=False)
     if asked_for_state:
         stderr().print(
-            "Artifacts and long-term memory are kept by other services and were not touched.",
+            "Artifacts and memory are stored by other services and were not deleted.",
             style="dim",
         )
 
 
-async def _delete(store: SessionStore, what: Deletion) -> tuple[int, int, int]:
+async def _delete(store: SessionStore, what: DeletionOptions) -> tuple[int, int, int]:
     deleted = freed = 0
     with Meter("Deleting sessions", len(what.sessions)) as meter:
         for start in range(0, len(what.sessions), _BATCH):
@@ -105,7 +98,7 @@ async def _delete(store: SessionStore, what: Deletion) -> tuple[int, int, int]:
     return deleted, freed, states
 
 
-def _describe(what: Deletion) -> str:
+def _describe(what: DeletionOptions) -> str:
     """`3 sessions (4.1 kB) of 2 users in app demo`."""
     sessions = what.sessions
     apps = sorted({s.ref.app_name for s in sessions})
@@ -118,14 +111,14 @@ def _describe(what: Deletion) -> str:
             f"{counted(len(sessions), 'session')} ({size}) of {owner} in {_named('app', apps)}"
         )
         if len(sessions) == 1:
-            parts[0] = f"session {path(sessions[0].ref)} ({size})"
+            parts[0] = f"session {sessions[0].ref.path} ({size})"
     if what.states:
         everyone = (None, None) in what.states
         parts.append("all app and user state" if everyone else _states(what.states))
     return safe_text(" and ".join(parts))
 
 
-def _states(states: Sequence[tuple[str | None, str | None]]) -> str:
+def _states(states: Sequence[Owner]) -> str:
     if len(states) == 1:
         app, user = states[0]
         if app is None:

@@ -5,28 +5,18 @@ from typing import Annotated
 
 import typer
 
-from adksess.cli.options import (
-    AppOption,
-    IdleOption,
-    IdsArgument,
-    NoTtlOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
-    settings_from,
+from adksess.cli.command import command
+from adksess.cli.options import ConnectionOptions, FilterOptions, IdsArgument
+
+
+@command(
+    "adksess export --out sessions.ndjson.gz",
+    "adksess export 8e42 | jq .",
 )
-
-
 def export(
     ids: IdsArgument = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    *,
+    filters: FilterOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -37,15 +27,15 @@ def export(
             show_default="stdout",
         ),
     ] = None,
+    connection: ConnectionOptions,
 ) -> None:
-    """Write sessions, with the state of their apps and users, as NDJSON: a line for each.
+    """Export sessions and their state as NDJSON, one object per line.
 
-    Everything, unless ids or filters choose. `adksess import` puts it back.
+    Exports everything, unless ids or filters select. `adksess import` restores it.
     """
     from adksess.cli.commands._backups import export_to
-    from adksess.cli.selection import Filters, names_from, require_choice
+    from adksess.cli.runner import settings_from
+    from adksess.cli.selection import Selection
 
-    settings = settings_from(redis_url, prefix=prefix)
-    filters = Filters.parse(app, user, since, idle, no_ttl)
-    require_choice(ids, filters, all_if_none=True)
-    export_to(out, settings, filters, names_from(ids) if ids else None)
+    selection = Selection.from_options(ids, filters, all_if_none=True)
+    export_to(out, settings_from(connection), selection)

@@ -4,58 +4,52 @@ from typing import Annotated
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import (
-    AppOption,
-    DryRunOption,
-    IdleOption,
-    NoTtlOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
-    YesOption,
-    settings_from,
+from adksess.cli.options import ConnectionOptions, DryRunOption, FilterOptions, YesOption
+
+
+@command(
+    "adksess flush --dry-run",
+    "adksess flush --app demo --yes",
 )
-
-
 def flush(
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    *,
+    filters: FilterOptions,
     state: Annotated[
         bool, typer.Option("--state", help="Also delete `app:` and `user:` state.")
     ] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    connection: ConnectionOptions,
 ) -> None:
-    """Delete all sessions under the prefix, or those that the filters select. Asks first.
+    """Delete all sessions under the prefix, or by filter. Asks first.
 
-    Never empties the database: keys that are not sessions stay. It may be interrupted and
-    repeated.
+    Never empties the database: other keys are kept. It can be interrupted and repeated.
     """
-    from adksess.cli.commands.deletion import Deletion, erase, purge
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Filters, by_filter
+    from adksess.cli.commands.deletion import DeletionOptions, delete_sessions, purge_sessions
+    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.selection import Selection
 
-    settings = settings_from(redis_url, prefix=prefix)
-    filters = Filters.parse(app, user, since, idle, no_ttl)
-    if state and filters.on_time:
+    settings = settings_from(connection)
+    selection = Selection.from_options(None, filters, all_if_none=True)
+    chosen = selection.filters
+    if state and chosen.on_time:
         raise UsageProblem(
             "--state cannot be combined with --since, --idle or --no-ttl: state has no age. "
             "Flush the sessions first, then the state with --app or --user."
         )
-    if yes and not dry_run and not filters.on_time:
-        purge(settings, app, user, state=state)
+    if yes and not dry_run and not chosen.on_time:
+        purge_sessions(settings, chosen.owners, state=state)
         return
-    chosen = with_store(settings, lambda store: by_filter(store, filters))
-    erase(
+    selected = with_store(settings, selection.resolve)
+    delete_sessions(
         settings,
-        Deletion(chosen.sessions, chosen.unreadable, [(app, user)] if state else []),
-        yes=yes,
-        dry_run=dry_run,
+        DeletionOptions(
+            sessions=selected.sessions,
+            unreadable=selected.unreadable,
+            states=chosen.owners if state else [],
+            yes=yes,
+            dry_run=dry_run,
+        ),
     )

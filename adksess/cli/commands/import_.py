@@ -4,11 +4,16 @@ from typing import Annotated
 
 import typer
 
-from adksess.cli.errors import UsageProblem
-from adksess.cli.options import DryRunOption, PrefixOption, RedisUrlOption, settings_from
+from adksess.cli.command import command
+from adksess.cli.errors import ExitCode, UsageProblem
+from adksess.cli.options import ConnectionOptions, DryRunOption
 from adksess.transfer.import_options import ImportOptions, OnConflict
 
 
+@command(
+    "adksess import sessions.ndjson.gz --dry-run",
+    "adksess import sessions.ndjson.gz --on-conflict skip",
+)
 def import_sessions(
     file: Annotated[
         str,
@@ -16,8 +21,7 @@ def import_sessions(
             metavar="FILE", help="A file of adksess export, compressed or not; - reads stdin."
         ),
     ],
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
+    *,
     on_conflict: Annotated[
         OnConflict,
         typer.Option(
@@ -42,12 +46,14 @@ def import_sessions(
         ),
     ] = None,
     dry_run: DryRunOption = False,
+    connection: ConnectionOptions,
 ) -> None:
     """Import sessions and state. Every line is checked before it is written.
 
     It may be interrupted and repeated: what is there already, unchanged, is left as it is.
     """
     from adksess.cli.commands._backups import import_from
+    from adksess.cli.runner import settings_from
     from adksess.store.durations import parse_duration
 
     plan = ImportOptions(
@@ -56,8 +62,8 @@ def import_sessions(
         rename_apps=dict(_renaming(word) for word in rename_app or []),
         dry_run=dry_run,
     )
-    if not import_from(file, settings_from(redis_url, prefix=prefix), plan):
-        raise typer.Exit(1)
+    if not import_from(file, settings_from(connection), plan):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _renaming(word: str) -> tuple[str, str]:

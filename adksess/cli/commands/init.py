@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import AgentsDirArgument, PrefixOption, RedisUrlOption, settings_from
+from adksess.cli.options import AgentsDirArgument, ConnectionOptions
 from adksess.store.errors import AdksessError
 from adksess.store.settings import DEFAULT_TTL
 
@@ -30,24 +31,30 @@ class CannotWrite(AdksessError):
     """services.py cannot be written."""
 
 
+@command(
+    "adksess init agents",
+    "adksess init agents --agent",
+)
 def init(
     agents_dir: AgentsDirArgument = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
+    *,
     agent: Annotated[
         bool,
         typer.Option("--agent", help="Also write into each agent's folder, where `adk run` looks."),
     ] = False,
+    connection: ConnectionOptions,
 ) -> None:
     """Write a services.py that registers redis:// for plain `adk` commands.
 
     ADK loads it before it chooses its session service. An existing file is never changed: the
     command prints the lines to add.
     """
+    from adksess.cli.runner import settings_from
+
     folder = agents_dir or Path()
     if not folder.is_dir():
         raise UsageProblem(f"There is no folder {folder}. Name the folder that holds your agents.")
-    settings = settings_from(redis_url, prefix=prefix)
+    settings = settings_from(connection)
     if not _init_folder(folder, settings, with_agents=agent):
         raise typer.Exit(ExitCode.FAILED)
 

@@ -6,19 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from adksess.cli.command import StoreCommand, command
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import (
-    AppOption,
-    IdleOption,
-    NoTtlOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
-    settings_from,
-)
+from adksess.cli.options import ConnectionOptions, FilterOptions
 
 if TYPE_CHECKING:
     from adksess.cli.selection import Filters, SelectedSessions
@@ -51,7 +42,7 @@ class SortBy(StrEnum):
     TTL = "ttl"
 
 
-class Watchable(TyperCommand):
+class Watchable(StoreCommand):
     """A command whose --watch may be given without a number of seconds."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -81,14 +72,15 @@ class ListOptions:
         return sorted(sessions, key=_ORDER[self.sort], reverse=not self.reverse)
 
 
+@command(
+    "adksess list --app demo --since 2h",
+    "adksess list --column state.topic --watch",
+    "adksess list -o json -n 0 | jq '.[].session_id'",
+    kind=Watchable,
+)
 def list_sessions(
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    *,
+    filters: FilterOptions,
     sort: Annotated[
         SortBy, typer.Option("--sort", help="Newest, most or longest first.")
     ] = SortBy.UPDATED,
@@ -117,13 +109,15 @@ def list_sessions(
             help="Refresh every SECONDS (default 2), until Ctrl-C.",
         ),
     ] = None,
+    connection: ConnectionOptions,
 ) -> None:
-    """List the sessions, newest first."""
+    """List sessions, newest first."""
+    from adksess.cli.runner import settings_from
     from adksess.cli.selection import Filters
 
     options = ListOptions(
-        settings=settings_from(redis_url, prefix=prefix),
-        filters=Filters.parse(app, user, since, idle, no_ttl),
+        settings=settings_from(connection),
+        filters=Filters.parse(filters),
         sort=sort,
         reverse=reverse,
         limit=limit,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import IdArgument, PrefixOption, RedisUrlOption, settings_from
+from adksess.cli.options import ConnectionOptions, IdArgument
 
 if TYPE_CHECKING:
     from adksess.cli.render.event_log import EventPrinter
@@ -41,10 +42,14 @@ class ShowOptions:
     output: ShowOutput
 
 
+@command(
+    "adksess show 8e42",
+    "adksess show demo/ada/chat-1 --events all --follow",
+    "adksess show 8e42 -o json | jq .state",
+)
 def show(
     session: IdArgument,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
+    *,
     events: Annotated[
         str | None,
         typer.Option(
@@ -68,8 +73,11 @@ def show(
             help="pretty for people, json for the whole document, ndjson for one event per line.",
         ),
     ] = ShowOutput.PRETTY,
+    connection: ConnectionOptions,
 ) -> None:
     """Show a session's metadata, state and latest events."""
+    from adksess.cli.runner import settings_from
+
     if follow and output is ShowOutput.JSON:
         raise UsageProblem("--follow cannot end a JSON document: use -o ndjson.")
     if follow and state:
@@ -77,7 +85,7 @@ def show(
     default = None if output is ShowOutput.JSON else _LAST_EVENTS
     show_session(
         ShowOptions(
-            settings=settings_from(redis_url, prefix=prefix),
+            settings=settings_from(connection),
             name=session.strip(),
             last=default if events is None else _number_of_events(events),
             state_only=state,
@@ -96,12 +104,12 @@ def show_session(options: ShowOptions) -> None:
     from adksess.cli.render.event_log import EventPrinter
     from adksess.cli.render.json_output import write_json
     from adksess.cli.runner import with_store
-    from adksess.cli.selection import the_one
+    from adksess.cli.selection import resolve_one
     from adksess.store.document import as_dict, parse_events
     from adksess.store.errors import SessionNotFound
 
     async def read(store: "SessionStore") -> "tuple[SessionSummary, StoredSession]":
-        summary = await the_one(store, options.name)
+        summary = await resolve_one(store, options.name)
         last = 0 if options.state_only else options.last
         stored = await store.read(summary.ref, last=last)
         if stored is None:

@@ -2,18 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from adksess.cli.options import (
-    AppOption,
-    IdleOption,
-    NoTtlOption,
-    OutputFormat,
-    OutputOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
-    settings_from,
-)
+from adksess.cli.command import command
+from adksess.cli.options import ConnectionOptions, FilterOptions, OutputFormat, OutputOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,32 +14,31 @@ _DAYS = 14
 _BAR_WIDTH = 40
 
 
+@command(
+    "adksess stats",
+    "adksess stats --since 7d -o json",
+)
 def stats(
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    *,
+    filters: FilterOptions,
     output: OutputOption = OutputFormat.TABLE,
+    connection: ConnectionOptions,
 ) -> None:
     """Show totals per app and activity per day."""
     from adksess.cli.render.console import stderr
     from adksess.cli.render.json_output import write_json
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Filters, by_filter
+    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.selection import Selection
 
-    settings = settings_from(redis_url, prefix=prefix)
-    filters = Filters.parse(app, user, since, idle, no_ttl)
-    selected = with_store(settings, lambda store: by_filter(store, filters))
+    selection = Selection.from_options(None, filters, all_if_none=True)
+    selected = with_store(settings_from(connection), selection.resolve)
     apps = [_totals(name, group) for name, group in _by_app(selected.sessions).items()]
     days = _by_day(selected.sessions)
     if output is OutputFormat.JSON:
         write_json({"apps": apps, "days": days, "unreadable": len(selected.unreadable)})
     elif apps:
         _print(apps, days)
-    elif filters.given:
+    elif selection.filters.given:
         stderr().print("No session fits these filters.", style="dim")
     else:
         stderr().print("No sessions yet: start one with adksess serve --demo", style="dim")

@@ -4,19 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import ExitCode
 from adksess.cli.options import (
-    AppOption,
+    ConnectionOptions,
     DryRunOption,
-    IdleOption,
+    FilterOptions,
     IdsArgument,
-    NoTtlOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
     YesOption,
-    settings_from,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +24,12 @@ if TYPE_CHECKING:
 _MAX_NAMED = 5
 
 
+@command(
+    "adksess trim 8e42 --keep-last 20",
+    "adksess trim --app demo --keep-last 50 --dry-run",
+)
 def trim(
+    *,
     keep_last: Annotated[
         int,
         typer.Option(
@@ -41,35 +41,27 @@ def trim(
         ),
     ],
     ids: IdsArgument = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    filters: FilterOptions,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    connection: ConnectionOptions,
 ) -> None:
     """Drop old invocations from sessions: those named, or those that the filters select.
 
     State, expiry and summaries are kept, and no tool call is separated from its response. Asks
     for confirmation.
     """
-    from adksess.cli.commands.deletion import report_missing
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Filters, choose, names_from, require_choice
+    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.selection import Selection
 
-    settings = settings_from(redis_url, prefix=prefix)
-    filters = Filters.parse(app, user, since, idle, no_ttl)
-    require_choice(ids, filters, all_if_none=False)
-    names, exact = names_from(ids), "-" in (ids or ())
-    if ids and not names:
+    settings = settings_from(connection)
+    selection = Selection.from_options(ids, filters, all_if_none=False)
+    if selection.is_empty:
         return
-    chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
-    report = _trim(settings, chosen.sessions, keep_last, yes=yes, dry_run=dry_run)
+    selected = with_store(settings, selection.resolve)
+    report = _trim(settings, selected.sessions, keep_last, yes=yes, dry_run=dry_run)
     _print_kept(report)
-    if report_missing(chosen.missing):
+    if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.kept:
         raise typer.Exit(ExitCode.FAILED)

@@ -1,42 +1,36 @@
-"""`adksess ttl`: when sessions expire, and changing it."""
+"""`adksess ttl`: show when sessions expire, and change it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import (
-    AppOption,
+    ConnectionOptions,
     DryRunOption,
-    IdleOption,
+    FilterOptions,
     IdsArgument,
-    NoTtlOption,
     OutputFormat,
     OutputOption,
-    PrefixOption,
-    RedisUrlOption,
-    SinceOption,
-    UserOption,
     YesOption,
-    settings_from,
 )
 
 if TYPE_CHECKING:
-    from adksess.cli.selection import SelectedSessions
     from adksess.store.models import SessionSummary
     from adksess.store.store import SessionStore
 
 
+@command(
+    "adksess ttl 8e42",
+    "adksess ttl 8e42 --set 7d",
+    "adksess ttl --no-ttl --set 30d --yes",
+)
 def ttl(
     ids: IdsArgument = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
-    app: AppOption = None,
-    user: UserOption = None,
-    since: SinceOption = None,
-    idle: IdleOption = None,
-    no_ttl: NoTtlOption = False,
+    *,
+    filters: FilterOptions,
     set_to: Annotated[
         str | None,
         typer.Option(
@@ -46,67 +40,57 @@ def ttl(
             "it again to the service's TTL.",
         ),
     ] = None,
-    persist: Annotated[
-        bool, typer.Option("--persist", help="Let them never expire, whatever is appended.")
-    ] = False,
+    persist: Annotated[bool, typer.Option("--persist", help="Remove the expiry for good.")] = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     output: OutputOption = OutputFormat.TABLE,
+    connection: ConnectionOptions,
 ) -> None:
     """Show when sessions expire; with --set or --persist, change it."""
-    from dataclasses import replace
-
-    from adksess.cli.commands.deletion import report_missing, warn_of
     from adksess.cli.prompts import confirm
     from adksess.cli.render.console import stdout
     from adksess.cli.render.text import counted
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Filters, choose, names_from, require_choice
+    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.selection import Selection, warn_of
     from adksess.store.durations import format_duration, parse_duration
 
-    settings = settings_from(redis_url, prefix=prefix)
-    filters = Filters.parse(app, user, since, idle, no_ttl)
-    require_choice(ids, filters, all_if_none=False)
+    settings = settings_from(connection)
+    selection = Selection.from_options(ids, filters, all_if_none=False)
     if set_to is not None and persist:
         raise UsageProblem("--set and --persist exclude each other.")
     seconds = 0 if persist else None if set_to is None else parse_duration(set_to)
-    names, exact = names_from(ids), "-" in (ids or ())
-    if ids and not names:
+    if selection.is_empty:
         return
-    chosen = with_store(settings, lambda store: choose(store, names, filters, exact=exact))
-    if seconds is not None and chosen.sessions:
-        # what is no session is not ours to let expire
-        warn_of(chosen.unreadable)
-        chosen = replace(chosen, sessions=[s for s in chosen.sessions if s.tail])
+    selected = with_store(settings, selection.resolve)
+    sessions = selected.sessions
+    if seconds is not None and sessions:
+        warn_of(selected.unreadable)
+        sessions = [session for session in sessions if session.tail]
         aim = f"expire in {format_duration(seconds)}" if seconds else "never expire"
-        what = counted(len(chosen.sessions), "session")
+        what = counted(len(sessions), "session")
         if dry_run:
             stdout().print(f"Would let {what} {aim}.", markup=False)
-            if report_missing(chosen.missing):
-                raise typer.Exit(ExitCode.NOT_FOUND)
-            return
-        if not names:
-            confirm(f"let {what} in {settings.redacted} {aim}", yes=yes)
-        chosen = with_store(settings, lambda store: _set(store, chosen, seconds))
-    _print(chosen.sessions, output)
-    if report_missing(chosen.missing):
+        else:
+            if selection.names is None:
+                confirm(f"let {what} in {settings.redacted} {aim}", yes=yes)
+            sessions = with_store(settings, lambda store: _set(store, sessions, seconds))
+    if seconds is None or not dry_run:
+        _print(sessions, output)
+    if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
 
 
 async def _set(
-    store: "SessionStore", chosen: "SelectedSessions", seconds: int
-) -> "SelectedSessions":
+    store: "SessionStore", sessions: "Sequence[SessionSummary]", seconds: int
+) -> "list[SessionSummary]":
     """Set every expiry, and read the sessions again."""
-    from dataclasses import replace
-
     from adksess.cli.render.progress import Meter
 
-    with Meter("Setting expiry", len(chosen.sessions)) as meter:
-        for session in chosen.sessions:
+    with Meter("Setting expiry", len(sessions)) as meter:
+        for session in sessions:
             await store.set_expiry(session.ref, seconds)
             meter.advance(1)
-    again = await store.summaries([session.ref for session in chosen.sessions])
-    return replace(chosen, sessions=again)
+    return await store.summaries([session.ref for session in sessions])
 
 
 def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:

@@ -4,15 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import (
-    AgentsDirArgument,
-    OutputFormat,
-    OutputOption,
-    PrefixOption,
-    RedisUrlOption,
-    settings_from,
-)
+from adksess.cli.options import AgentsDirArgument, ConnectionOptions, OutputFormat, OutputOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +16,20 @@ if TYPE_CHECKING:
 _MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 
 
+@command(
+    "adksess doctor",
+    "adksess doctor agents -r redis://db.internal:6379/0",
+    "adksess doctor --fix",
+)
 def doctor(
     agents_dir: AgentsDirArgument = None,
-    redis_url: RedisUrlOption = None,
-    prefix: PrefixOption = None,
+    *,
     fix: Annotated[
         bool,
         typer.Option("--fix", help="Add missing index entries and remove stale ones."),
     ] = False,
     output: OutputOption = OutputFormat.TABLE,
+    connection: ConnectionOptions,
 ) -> None:
     """Diagnose Redis, ADK and the registration.
 
@@ -43,8 +42,9 @@ def doctor(
 
     from adksess.cli.commands.doctor import checks
     from adksess.cli.render.json_output import write_json
+    from adksess.cli.runner import settings_from
 
-    settings = settings_from(redis_url, prefix=prefix)
+    settings = settings_from(connection)
     results = checks.check_redis(settings)
     is_reachable = results[0].status != "fail"
     if is_reachable:

@@ -4,10 +4,17 @@ from typing import Annotated
 
 import typer
 
+from adksess.cli.command import command
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import PrefixOption, RedisUrlOption, TtlOption, settings_from
+from adksess.cli.options import ConnectionOptions, TtlOption
 
 
+@command(
+    "adksess serve --demo",
+    "adksess serve agents --ttl 7d",
+    "adksess serve agents -r redis://db.internal:6379/0 --api --port 9000",
+    ignore_unknown_options=True,
+)
 def serve(
     ctx: typer.Context,
     args: Annotated[
@@ -20,9 +27,8 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    redis_url: RedisUrlOption = None,
+    *,
     ttl: TtlOption = None,
-    prefix: PrefixOption = None,
     host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int,
@@ -53,19 +59,24 @@ def serve(
             show_default="if no URL is given and no Redis is at the default address",
         ),
     ] = None,
+    connection: ConnectionOptions,
 ) -> None:
     """Serve agents with ADK's web UI and sessions in Redis.
 
     Ctrl-C stops the server. Sessions are kept.
     """
+    from dataclasses import replace
+
     from adksess.cli.commands.serve.server import ServeOptions, serve_agents
+    from adksess.cli.runner import settings_from
 
     if embedded and _is_on_command_line(ctx, "redis_url"):
         raise UsageProblem("--embedded and --redis-url cannot be combined.")
+    own = replace(connection, redis_url=None) if embedded else connection
     code = serve_agents(
         ServeOptions(
-            settings=settings_from(None if embedded else redis_url, ttl=ttl, prefix=prefix),
-            is_url_given=redis_url is not None,
+            settings=settings_from(own, ttl=ttl),
+            is_url_given=connection.redis_url is not None,
             adk_args=args or [],
             command="api_server" if api else "web",
             host=host,

@@ -50,7 +50,8 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_usage_errors(
     cli: Callable[..., object], words: list[str], code: int, sentence: str
 ) -> None:
-    result = cli("serve", "--port", 0, *words)
+    port = () if "--port" in words else ("--port", "0")
+    result = cli("serve", *port, *words)
     assert (result.code, result.out) == (code, "")
     assert result.err.startswith("error: ")
     assert sentence in result.err
@@ -74,7 +75,7 @@ def test_no_embedded_fails_if_nothing_listens_at_the_default_address(
 ) -> None:
     port = free_port()
     monkeypatch.setattr(serving, "DEFAULT_PORT", port)
-    monkeypatch.setattr("adksess.cli.options.DEFAULT_URL", f"redis://localhost:{port}/0")
+    monkeypatch.setattr("adksess.cli.runner.DEFAULT_URL", f"redis://localhost:{port}/0")
     result = cli("serve", agents, "--port", 0, "--no-embedded")
     assert result.code == 4
     assert "start Redis there" in result.err

@@ -15,6 +15,7 @@ from adksess.store.errors import ServerUnavailable
 from adksess.store.redis_errors import explain, is_closed_writer, is_transient, without_content
 from adksess.store.scripts import Argument, ScriptCall
 from adksess.store.settings import TIMEOUT, Settings
+from adksess.store.timeouts import LoopTimeout
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ class _LoopClient:
     client: Client
     slots: asyncio.Semaphore
     closer: AsyncGenerator[None, None] = field(repr=False)
+    finished: int = 0  # calls
 
 
 class RedisClient:
@@ -97,12 +99,13 @@ class RedisClient:
         else:
             await mine.slots.acquire()
         try:
-            async with asyncio.timeout(self._call_seconds):
+            async with LoopTimeout(self._call_seconds):
                 return await self._attempts(mine.client, function)
         except TimeoutError:
             raise explain(exceptions.TimeoutError(), self.settings) from None
         finally:
             mine.slots.release()
+            mine.finished += 1
 
     async def aclose(self) -> None:
         """Close the running loop's client. A later call opens a new one."""
@@ -128,7 +131,7 @@ class RedisClient:
 
     async def _wait_for_slot(self, mine: _LoopClient) -> None:
         try:
-            async with asyncio.timeout(4 * self._timeout):
+            async with LoopTimeout(4 * self._timeout, lambda: mine.finished):
                 await mine.slots.acquire()
         except TimeoutError as exc:
             raise ServerUnavailable(

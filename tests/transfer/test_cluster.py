@@ -16,7 +16,7 @@ def test_round_trip(cli: Callable[..., Any], tmp_path: Path, target_url: str) ->
     with running_cluster(tmp_path / "cluster") as cluster:
         result = cli("import", path, "-r", cluster.url)
         assert result.out == "Imported 20 sessions, 1 state value.\n"
-        assert "20 already there" in cli("import", path, "-r", cluster.url).out
+        assert "20 unchanged" in cli("import", path, "-r", cluster.url).out
         copy = tmp_path / "copy.ndjson"
         cli("export", "--out", copy, "-r", cluster.url)
         documents = [_documents(file) for file in (path, copy)]

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +20,6 @@ from google.adk.sessions.base_session_service import (
     ListSessionsResponse,
 )
 from google.adk.sessions.session import Session
-from google.adk.sessions.state import State
 
 from adksess.adk.event_json import read_event, without_temp_state, write_event
 from adksess.store.errors import (
@@ -33,6 +31,7 @@ from adksess.store.errors import (
 from adksess.store.keys import SessionRef
 from adksess.store.models import StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
+from adksess.store.state import StateDelta, merge_scopes
 from adksess.store.store import SessionStore
 
 _UNCONFIRMED_KEPT = 1_000
@@ -97,19 +96,16 @@ class RedisSessionService(BaseSessionService):
         if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
             raise ValueError("ttl must be a whole number of seconds, 0 for no expiry.")
         ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
-        delta = _split_by_scope(state or {})
         try:
             document = await self.store.create(
                 ref,
-                state=delta["session"],
-                app_state=delta["app"],
-                user_state=delta["user"],
+                _state_delta(state or {}),
                 ttl=ttl,
                 now=platform_time.get_time(),
             )
         except SessionExists as exc:
             raise AlreadyExistsError(f"Session with id {ref.session_id} already exists.") from exc
-        _logger.debug("created %s", "/".join(ref))
+        _logger.debug("created %s", ref.path)
         shared = await self.store.shared_state(app_name, user_id)
         return self._session(StoredSession(document, *shared))
 
@@ -150,7 +146,7 @@ class RedisSessionService(BaseSessionService):
                 app_name=app_name,
                 user_id=summary.ref.user_id,
                 id=summary.ref.session_id,
-                state=_merged(summary.tail.state, app_state, user_states[summary.ref.user_id]),
+                state=merge_scopes(summary.tail.state, app_state, user_states[summary.ref.user_id]),
                 last_update_time=summary.tail.last_update_time,
             )
             for summary in found
@@ -196,17 +192,14 @@ class RedisSessionService(BaseSessionService):
         if not math.isfinite(event.timestamp):
             raise ValueError("An event's timestamp must be a finite number: JSON has no other.")
         ref = SessionRef(session.app_name, session.user_id, _clean(session.id))
-        delta = _split_by_scope(event.actions.state_delta)
         was_unconfirmed = event.id in self._unconfirmed
         is_late = event.timestamp <= session.last_update_time
         try:
             appended = await self.store.append(
                 ref,
                 write_event(without_temp_state(event)),
+                _state_delta(event.actions.state_delta),
                 timestamp=event.timestamp,
-                state=delta["session"],
-                app_state=delta["app"],
-                user_state=delta["user"],
                 expected_count=self._expected_count(session),
                 is_known=is_late and _holds(session, event),
                 is_unconfirmed=was_unconfirmed,
@@ -251,7 +244,7 @@ class RedisSessionService(BaseSessionService):
             app_name=document.ref.app_name,
             user_id=document.ref.user_id,
             id=document.ref.session_id,
-            state=_merged(document.tail.state, stored.app_state, stored.user_state),
+            state=merge_scopes(document.tail.state, stored.app_state, stored.user_state),
             last_update_time=document.tail.last_update_time,
         )
         first = document.tail.event_count - len(document.events) + 1
@@ -275,20 +268,13 @@ def _clean(session_id: str | None) -> str:
     return session_id.strip() if session_id else ""
 
 
-def _merged(
-    state: Mapping[str, Any], app_state: Mapping[str, Any], user_state: Mapping[str, Any]
-) -> dict[str, Any]:
-    merged = dict(state)
-    merged.update((State.APP_PREFIX + key, value) for key, value in app_state.items())
-    merged.update((State.USER_PREFIX + key, value) for key, value in user_state.items())
-    return merged
-
-
-def _split_by_scope(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _state_delta(state: dict[str, Any]) -> StateDelta:
+    """Split a state by scope, with values that JSON can hold, and without `temp:`."""
     try:
-        return extract_json_safe_state_delta(state)
+        scopes = extract_json_safe_state_delta(state)
     except UnicodeEncodeError:  # a lone surrogate, which the store writes as an escape
-        return extract_state_delta(state)
+        scopes = extract_state_delta(state)
+    return StateDelta(scopes["session"], scopes["app"], scopes["user"])
 
 
 def _holds(session: Session, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""How a Redis server is: reachable, which, how fast, how durable."""
+"""Check a Redis server: version, role, latency, persistence, memory."""
 
 import time
 from typing import Any
@@ -13,25 +13,25 @@ from adksess.store.models import ServerInfo
 _PINGS = 3
 
 
-async def check(server: RedisClient) -> ServerInfo:
+async def check(client: RedisClient) -> ServerInfo:
     """Ping the server and read its INFO. Raises ServerUnavailable."""
 
-    async def run(client: Client, attempt: int) -> ServerInfo:
-        await client.ping()  # connects
+    async def run(redis: Client, attempt: int) -> ServerInfo:
+        await redis.ping()  # connects
         waits = []
         for _ in range(_PINGS):
             started = time.perf_counter()
-            await client.ping()
+            await redis.ping()
             waits.append(time.perf_counter() - started)
-        return _describe(await _info(client), await _snapshots(client), min(waits) * 1000)
+        return _describe(await _info(redis), await _snapshots(redis), min(waits) * 1000)
 
-    return await server.call(run)
+    return await client.call(run)
 
 
-async def _info(client: Client) -> dict[str, Any]:
-    """INFO, of any one node of a cluster; empty where the user may not ask."""
+async def _info(redis: Client) -> dict[str, Any]:
+    """INFO of one node; empty if the user lacks the permission."""
     try:
-        info: dict[str, Any] = await client.info()
+        info: dict[str, Any] = await redis.info()
     except NoPermissionError:
         return {}
     if info and all(isinstance(value, dict) for value in info.values()):
@@ -40,12 +40,12 @@ async def _info(client: Client) -> dict[str, Any]:
     return info
 
 
-async def _snapshots(client: Client) -> str | None:
-    """When the server takes snapshots, empty for never, None where it does not say."""
-    if isinstance(client, RedisCluster):
+async def _snapshots(redis: Client) -> str | None:
+    """The `save` setting, empty for never, None if the server does not tell."""
+    if isinstance(redis, RedisCluster):
         return None
     try:
-        return str((await client.config_get("save")).get("save", ""))
+        return str((await redis.config_get("save")).get("save", ""))
     except ResponseError:  # not permitted, or a managed Redis without CONFIG
         return None
 

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from adksess.store.keys import SessionRef
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 
 
@@ -29,7 +30,7 @@ def store_session(
     async def fill() -> None:
         async with SessionStore(url) as store:
             await store.create(
-                ref, state=metadata | (state or {}), user_state=user_state, ttl=ttl, now=now
+                ref, StateDelta(metadata | (state or {}), user=user_state or {}), ttl=ttl, now=now
             )
             for number, item in enumerate(tuple(map(_text_event, texts)) + events):
                 stamp = 1_795_000_000.0 + number

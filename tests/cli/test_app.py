@@ -18,7 +18,6 @@ from adksess.cli.options import ConnectionOptions
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
 
-
 _MODULES = """
 import atexit, sys
 atexit.register(lambda: sys.stderr.write("\\n".join(sys.modules)))

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from adksess.store.keys import SessionRef
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 
 README = Path(__file__).parents[2] / "README.md"
@@ -42,9 +43,9 @@ async def _fill(url: str) -> None:
             ),
         )
         for ref, ttl in others:
-            await store.create(ref, state=_title("Will it rain?"), ttl=ttl, now=now - 7_200)
+            await store.create(ref, StateDelta(_title("Will it rain?")), ttl=ttl, now=now - 7_200)
         await store.create(
-            _MAIN, state=_title("My name is Ada"), user_state={"name": "Ada"}, now=now
+            _MAIN, StateDelta(_title("My name is Ada"), user={"name": "Ada"}), now=now
         )
         for number, (author, text, delta) in enumerate(_TALK):
             part: dict[str, Any] = {"text": text}
@@ -57,7 +58,7 @@ async def _fill(url: str) -> None:
                 "actions": {"state_delta": delta},
             }
             own = {k: v for k, v in delta.items() if ":" not in k}
-            await store.append(_MAIN, event, timestamp=now + number, state=own)
+            await store.append(_MAIN, event, StateDelta(own), timestamp=now + number)
 
 
 _TALK: tuple[tuple[str, str, dict[str, Any]], ...] = (

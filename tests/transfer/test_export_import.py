@@ -18,6 +18,7 @@ from adksess import SessionRef, SessionStore
 from adksess.store.document import decode, find_tail
 from adksess.store.keys import Keys
 from adksess.store.models import PutResult, StoredValue
+from adksess.store.state import StateDelta
 from adksess.transfer import files
 from tests.cli.sessions import store_session
 
@@ -50,7 +51,7 @@ def filled(target: redis.Redis, target_url: str) -> dict[bytes, tuple[bytes, int
             ref = SessionRef("a:b%", "c*", "shrunk")
             event = {"id": "e", "timestamp": time.time()}
             await store.append(
-                ref, event, timestamp=time.time(), state={"big": ""}, app_state={"n": 1.5}
+                ref, event, StateDelta({"big": ""}, app={"n": 1.5}), timestamp=time.time()
             )
 
     asyncio.run(shrink())

@@ -153,7 +153,7 @@ def check_sessions(settings: Settings, *, fix: bool) -> list[Check]:
 
 def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
     """Report what is stored, and whether the indexes agree with it."""
-    others = f", {found.plain:,} written by other tools" if found.plain else ""
+    others = f", {found.foreign:,} written by other tools" if found.foreign else ""
     yield Check(
         "sessions",
         "ok",

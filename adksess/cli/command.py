@@ -92,7 +92,7 @@ def _with_groups(function: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{item.name: values.pop(item.name) for item in fields(group)})
         function(**values)
 
-    run.__doc__ = function.__doc__
+    run.__doc__, run.__module__ = function.__doc__, function.__module__
     run.__annotations__ = {item.name: item.annotation for item in spread}
     run.__signature__ = Signature(spread)  # type: ignore[attr-defined]
     return run

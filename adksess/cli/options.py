@@ -4,7 +4,7 @@ Single options are annotated types. Groups of options are dataclasses: a command
 parameter of such a type has all options of the group (see `adksess.cli.command`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,6 @@ from typing import Annotated
 import typer
 
 from adksess.cli.completion import complete_app, complete_id, complete_user
-from adksess.store.settings import DEFAULT_URL
-
-_CONNECTION = "Connection"
 
 
 class OutputFormat(StrEnum):
@@ -22,35 +19,6 @@ class OutputFormat(StrEnum):
 
     TABLE = "table"
     JSON = "json"
-
-
-@dataclass(frozen=True)
-class ConnectionOptions:
-    """Which Redis, and which keys in it. Every command that uses a store has these, last."""
-
-    redis_url: Annotated[
-        str | None,
-        typer.Option(
-            "--redis-url",
-            "-r",
-            envvar=["ADKSESS_REDIS_URL", "REDIS_URL"],
-            metavar="URL",
-            help="redis://, rediss://, unix://, valkey://, redis+cluster://, "
-            "rediss+cluster:// or redis+sentinel://.",
-            show_default=DEFAULT_URL,
-            rich_help_panel=_CONNECTION,
-        ),
-    ] = field(default=None, repr=False)
-    prefix: Annotated[
-        str | None,
-        typer.Option(
-            "--prefix",
-            envvar="ADKSESS_PREFIX",
-            metavar="TEXT",
-            help="Prefix of all Redis keys.",
-            rich_help_panel=_CONNECTION,
-        ),
-    ] = None
 
 
 @dataclass(frozen=True)

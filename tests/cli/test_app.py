@@ -13,8 +13,8 @@ import adksess
 from adksess import __main__
 from adksess.cli import app, errors
 from adksess.cli.commands.serve import server as serving
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
-from adksess.cli.options import ConnectionOptions
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
 

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import ConnectionOptions, DryRunOption, OneAppOption
+from adksess.cli.options import DryRunOption, OneAppOption
 
 
 class LayoutName(StrEnum):
@@ -74,10 +75,9 @@ def migrate(
     be interrupted and repeated.
     """
     from adksess.cli.commands.migrate import MigrateOptions, detect_in, migrate_sessions
-    from adksess.cli.runner import settings_from
     from adksess.store.durations import parse_duration
 
-    own = settings_from(connection)
+    own = connection.settings()
     if detect:
         if target is not None or ttl is not None:
             raise UsageProblem("--detect looks at --from and writes nothing: leave the rest out.")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode
-from adksess.cli.options import ConnectionOptions, FilterOptions, IdsArgument
+from adksess.cli.options import FilterOptions, IdsArgument
 from adksess.store.errors import SessionNotFound
 
 if TYPE_CHECKING:
@@ -53,11 +54,10 @@ def export(
 
     Exports everything, unless ids or filters select. `adksess import` restores it.
     """
-    from adksess.cli.runner import settings_from
     from adksess.cli.selection import Selection
 
     selection = Selection.from_options(ids, filters, all_if_none=True)
-    settings = settings_from(connection)
+    settings = connection.settings()
     report, selected = _write(settings, selection, out, allow_empty=allow_empty)
     _print_report(report, out)
     if selected.report_missing():

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import ConnectionOptions, DryRunOption
+from adksess.cli.options import DryRunOption
 from adksess.store.errors import AdksessError
 from adksess.transfer.files import MAX_LINE
 from adksess.transfer.import_options import ImportOptions, OnConflict
@@ -82,7 +83,6 @@ def import_sessions(
 
     It may be interrupted and repeated: what exists already with the same content is not written.
     """
-    from adksess.cli.runner import settings_from
     from adksess.store.durations import parse_duration
 
     options = ImportOptions(
@@ -92,7 +92,7 @@ def import_sessions(
         rename_users=dict(_parse_renaming("--rename-user", word) for word in rename_user or []),
         dry_run=dry_run,
     )
-    report = _import(file, settings_from(connection), options, max_line * 2**20)
+    report = _import(file, connection.settings(), options, max_line * 2**20)
     if report.rejected:
         raise typer.Exit(ExitCode.FAILED)
 

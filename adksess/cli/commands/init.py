@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import AgentsDirArgument, ConnectionOptions
+from adksess.cli.options import AgentsDirArgument
 from adksess.store.errors import AdksessError
 from adksess.store.settings import DEFAULT_TTL
 
@@ -49,12 +50,10 @@ def init(
     ADK loads it before it chooses its session service. An existing file is never changed: the
     command prints the lines to add.
     """
-    from adksess.cli.runner import settings_from
-
     folder = agents_dir or Path()
     if not folder.is_dir():
         raise UsageProblem(f"There is no folder {folder}. Name the folder that holds your agents.")
-    settings = settings_from(connection)
+    settings = connection.settings()
     if not _init_folder(folder, settings, with_agents=agent):
         raise typer.Exit(ExitCode.FAILED)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adksess.cli.command import StoreCommand, command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import ConnectionOptions, FilterOptions
+from adksess.cli.options import FilterOptions
 
 if TYPE_CHECKING:
     from adksess.cli.selection import Filters, SelectedSessions
@@ -112,11 +113,10 @@ def list_sessions(
     connection: ConnectionOptions,
 ) -> None:
     """List sessions, newest first."""
-    from adksess.cli.runner import settings_from
     from adksess.cli.selection import Filters
 
     options = ListOptions(
-        settings=settings_from(connection),
+        settings=connection.settings(),
         filters=Filters.parse(filters),
         sort=sort,
         reverse=reverse,

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import AgentsDirArgument, ConnectionOptions, OutputFormat, OutputOption
+from adksess.cli.options import AgentsDirArgument, OutputFormat, OutputOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +43,8 @@ def doctor(
 
     from adksess.cli.commands.doctor import checks
     from adksess.cli.render.json_output import write_json
-    from adksess.cli.runner import settings_from
 
-    settings = settings_from(connection)
+    settings = connection.settings()
     results = checks.check_redis(settings)
     is_reachable = results[0].status != "fail"
     if is_reachable:

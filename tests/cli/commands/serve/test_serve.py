@@ -75,7 +75,7 @@ def test_no_embedded_fails_if_nothing_listens_at_the_default_address(
 ) -> None:
     port = free_port()
     monkeypatch.setattr(serving, "DEFAULT_PORT", port)
-    monkeypatch.setattr("adksess.cli.runner.DEFAULT_URL", f"redis://localhost:{port}/0")
+    monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     result = cli("serve", agents, "--port", 0, "--no-embedded")
     assert result.code == 4
     assert "start Redis there" in result.err

@@ -50,7 +50,7 @@ def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Redis's default port, as far as serve knows."""
     port = free_port()
     monkeypatch.setattr(serving, "DEFAULT_PORT", port)
-    monkeypatch.setattr("adksess.cli.runner.DEFAULT_URL", f"redis://localhost:{port}/0")
+    monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     return port
 
 

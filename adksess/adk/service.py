@@ -22,6 +22,7 @@ from google.adk.sessions.base_session_service import (
 from google.adk.sessions.session import Session
 
 from adksess.adk.event_json import read_event, without_temp_state, write_event
+from adksess.store.cancellation import complete
 from adksess.store.errors import (
     ServerUnavailable,
     SessionConflict,
@@ -73,7 +74,6 @@ class RedisSessionService(BaseSessionService):
         self.store = store or SessionStore(settings)
         self._rejects_conflicts = self.store.settings.conflict == "reject"
         self._unconfirmed: deque[str] = deque(maxlen=_UNCONFIRMED_KEPT)
-        self._repeats: set[asyncio.Task[Event]] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store.settings.redacted!r})"
@@ -96,13 +96,9 @@ class RedisSessionService(BaseSessionService):
         if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
             raise ValueError("ttl must be a whole number of seconds, 0 for no expiry.")
         ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
+        delta, now = _state_delta(state or {}), platform_time.get_time()
         try:
-            document = await self.store.create(
-                ref,
-                _state_delta(state or {}),
-                ttl=ttl,
-                now=platform_time.get_time(),
-            )
+            document = await complete(lambda: self.store.create(ref, delta, ttl=ttl, now=now))
         except SessionExists as exc:
             raise AlreadyExistsError(f"Session with id {ref.session_id} already exists.") from exc
         _logger.debug("created %s", ref.path)
@@ -157,7 +153,8 @@ class RedisSessionService(BaseSessionService):
 
     async def delete_session(self, *, app_name: str, user_id: str, session_id: str) -> None:
         """Delete a session, silently if there is none. App and user state stay."""
-        await self.store.delete([SessionRef(app_name, user_id, _clean(session_id))])
+        ref = SessionRef(app_name, user_id, _clean(session_id))
+        await complete(lambda: self.store.delete([ref]))
 
     async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
         """A user's state across sessions, keys without `user:`."""
@@ -168,25 +165,13 @@ class RedisSessionService(BaseSessionService):
         """Store an event and its state delta, then apply both to `session`.
 
         An event that is stored already is not stored again. A failed write leaves `session` and
-        `event` as they were. The write is carried to its end when the calling task is cancelled.
-        Raises SessionNotFoundError, StaleSessionError (with `conflict=reject`).
+        `event` as they were. When the calling task is cancelled, CancelledError is raised after the
+        event was stored and applied. Raises SessionNotFoundError, StaleSessionError (with
+        `conflict=reject`).
         """
         if event.partial:
             return event
-        try:
-            return await self._append(session, event)
-        except asyncio.CancelledError:
-            # Repeating an append is safe, and cheaper than a task of its own for every one.
-            self._unconfirmed.append(event.id)
-            repeat = asyncio.create_task(self._append(session, event))
-            self._repeats.add(repeat)
-            repeat.add_done_callback(self._forget)
-            raise
-
-    def _forget(self, repeat: asyncio.Task[Event]) -> None:
-        self._repeats.discard(repeat)
-        if not repeat.cancelled():
-            repeat.exception()  # nobody waits for it
+        return await complete(lambda: self._append(session, event))
 
     async def _append(self, session: Session, event: Event) -> Event:
         if not math.isfinite(event.timestamp):
@@ -204,7 +189,7 @@ class RedisSessionService(BaseSessionService):
                 is_known=is_late and _holds(session, event),
                 is_unconfirmed=was_unconfirmed,
             )
-        except ServerUnavailable:
+        except (ServerUnavailable, asyncio.CancelledError):
             self._unconfirmed.append(event.id)
             raise
         except SessionNotFound as exc:

@@ -12,13 +12,17 @@ from adksess.adk.services_subprocess import ServicesCheckFailed, check_services
 from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
 from adksess.store.audit import Audit
+from adksess.store.durations import format_duration
 from adksess.store.errors import AdksessError, ServerUnavailable
 from adksess.store.models import OLDEST_REDIS, ServerInfo
+from adksess.store.redis_errors import is_transient
 from adksess.store.settings import Settings
 from adksess.store.store import SessionStore
 
 Status = Literal["ok", "warn", "fail"]
 
+_FIX_FIRST = "Fix this first, then run doctor again."
+_MAX_CLOCK_OFFSET = 2.0  # seconds
 _MAX_NAMES = 3
 _MEMORY_WARNING_RATIO = 0.9
 
@@ -38,7 +42,8 @@ def check_redis(settings: Settings) -> list[Check]:
     try:
         info = with_store(settings, lambda store: store.check())
     except ServerUnavailable as exc:
-        remedy = "Without a Redis: adksess serve --demo starts an embedded one."
+        is_answering = isinstance(exc.__cause__, Exception) and not is_transient(exc.__cause__)
+        remedy = _FIX_FIRST if is_answering else "adksess serve --demo starts an embedded server."
         return [Check("redis", "fail", str(exc), remedy)]
     return [*check_server(info, settings), check_probe(settings)]
 
@@ -63,6 +68,23 @@ def check_server(info: ServerInfo, settings: Settings) -> Iterator[Check]:
             "fail",
             "this server is a replica and rejects writes",
             "Name the primary with --redis-url, or use redis+sentinel://.",
+        )
+    if info.mode == "cluster" and not settings.is_cluster:
+        scheme = f"{'rediss' if settings.scheme.startswith('rediss') else 'redis'}+cluster"
+        yield Check(
+            "cluster",
+            "fail",
+            f"this server is a node of a cluster, but the URL starts with {settings.scheme}://",
+            f"Use {scheme}:// with the same host and port.",
+        )
+    if abs(info.clock_offset) >= _MAX_CLOCK_OFFSET:
+        direction = "ahead of" if info.clock_offset > 0 else "behind"
+        yield Check(
+            "clock",
+            "warn",
+            f"the server's clock is {format_duration(abs(info.clock_offset))} {direction} this "
+            "machine's: event times and ages do not match",
+            "Synchronize both clocks, for example with NTP.",
         )
     yield _persistence(info)
     yield _memory(info)
@@ -148,7 +170,7 @@ def check_sessions(settings: Settings, *, fix: bool) -> list[Check]:
     try:
         return list(check_stored(with_store(settings, work), repaired=fix))
     except AdksessError as exc:
-        return [Check("sessions", "fail", str(exc), "Fix this first, then run doctor again.")]
+        return [Check("sessions", "fail", str(exc), _FIX_FIRST)]
 
 
 def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:

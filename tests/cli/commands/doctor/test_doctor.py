@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ import redis
 
 from adksess.cli.commands.doctor import checks as checks_module
 from adksess.cli.commands.doctor.checks import Check, check_server
+from adksess.store import health
 from adksess.store.audit import Audit
 from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
 from tests.cli.sessions import store_session
 from tests.conftest import Run
+from tests.servers import running, valkey_binary
 
 
 def by_name(out: str) -> dict[str, dict[str, Any]]:
@@ -101,6 +104,9 @@ INFO = ServerInfo(
         ({"maxmemory_policy": "allkeys-lru", "maxmemory": 10}, "memory", "warn"),
         ({"maxmemory_policy": "volatile-ttl", "maxmemory": 10}, "memory", "warn"),
         ({"role": "slave"}, "role", "fail"),
+        ({"mode": "cluster"}, "cluster", "fail"),
+        ({"clock_offset": 2.0}, "clock", "warn"),
+        ({"clock_offset": -3600.0}, "clock", "warn"),
     ],
 )
 def test_server_checks(changes: dict[str, Any], name: str, status: str) -> None:
@@ -110,9 +116,45 @@ def test_server_checks(changes: dict[str, Any], name: str, status: str) -> None:
     assert bool(checks[name].remedy) is (status != "ok")
 
 
-def test_a_supported_redis_has_no_version_check() -> None:
-    names = [check.name for check in check_server(INFO, Settings.parse("redis://localhost"))]
-    assert "version" not in names
+def test_a_good_server_has_no_further_checks() -> None:
+    info = replace(INFO, clock_offset=-1.9)
+    names = [check.name for check in check_server(info, Settings.parse("redis://localhost"))]
+    assert names == ["redis", "persistence", "memory"]
+    clustered = check_server(replace(INFO, mode="cluster"), Settings.parse("redis+cluster://a"))
+    assert "cluster" not in [check.name for check in clustered]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(-3600, "1h ahead of"), (90, "1m 30s behind")])
+def test_a_clock_that_differs(
+    run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float, said: str
+) -> None:
+    clock = SimpleNamespace(time=lambda: time.time() + seconds, perf_counter=time.perf_counter)
+    monkeypatch.setattr(health, "time", clock)
+    check = by_name(run("doctor", "-o", "json").out)["clock"]
+    assert check["status"] == "warn"
+    assert check["detail"].startswith("the server's clock is ")
+    # a busy machine may take a second for the answer
+    assert said.split()[-1] in check["detail"]
+    assert check["remedy"]
+
+
+def test_a_cluster_named_with_a_plain_url(cli: Run, tmp_path: Path) -> None:
+    with running(valkey_binary(), tmp_path, cluster_enabled="yes") as node:
+        result = cli("doctor", "-r", node.url, "-o", "json")
+    assert result.code in (1, 4)
+    assert "redis+cluster://" in result.out
+
+
+def test_a_rejected_login_does_not_suggest_another_server(
+    cli: Run, database: redis.Redis, valkey_url: str
+) -> None:
+    database.acl_setuser("guarded", enabled=True, passwords=["+right"], categories=["+@all"])
+    url = valkey_url.replace("redis://", "redis://guarded:hunter2@")
+    result = cli("doctor", "-r", url, "-o", "json")
+    check = by_name(result.out)["redis"]
+    assert (result.code, check["status"]) == (4, "fail")
+    assert "serve --demo" not in check["detail"] + check["remedy"]
+    assert check["remedy"] == "Fix this first, then run doctor again."
 
 
 def test_the_probe_deletes_its_session(run: Run, database: redis.Redis) -> None:

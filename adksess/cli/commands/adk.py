@@ -47,9 +47,9 @@ def _with_session_service(args: Sequence[str]) -> list[str]:
 
     Prints on stderr where sessions go. Raises ServerUnavailable if that Redis does not answer.
     """
-    from adksess.cli.options import ConnectionOptions
+    from adksess.cli.connection import ConnectionOptions
     from adksess.cli.render.console import message, stderr
-    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.runner import with_store
 
     words = _option_names(args)
     if not args or args[0] not in _SERVING or "--help" in words or _URI_OPTION in words:
@@ -64,9 +64,9 @@ def _with_session_service(args: Sequence[str]) -> list[str]:
             soft_wrap=True,
         )
         return list(args)
-    settings = settings_from(
-        ConnectionOptions(os.environ[variable], prefix=os.environ.get("ADKSESS_PREFIX"))
-    )
+    settings = ConnectionOptions(
+        os.environ[variable], prefix=os.environ.get("ADKSESS_PREFIX")
+    ).settings()
     with_store(settings, lambda store: store.check())
     stderr().print(
         message("note", f"Sessions are stored in Redis at {settings.redacted} ({variable})."),

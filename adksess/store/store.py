@@ -7,10 +7,16 @@ from adksess.store.health import check
 from adksess.store.models import ServerInfo
 from adksess.store.parts import PartOperations
 from adksess.store.resolve import ResolveOperations
+from adksess.store.statistics import StatisticsOperations
 
 
 class SessionStore(
-    AuditOperations, DeleteOperations, DocumentOperations, PartOperations, ResolveOperations
+    AuditOperations,
+    DeleteOperations,
+    DocumentOperations,
+    PartOperations,
+    ResolveOperations,
+    StatisticsOperations,
 ):
     """Sessions in Redis: create, append, read, list, expire, delete.
 

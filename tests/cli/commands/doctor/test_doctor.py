@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import redis
 
+from adksess.cli.commands.doctor import adk_checks
 from adksess.cli.commands.doctor import checks as checks_module
 from adksess.cli.commands.doctor.checks import Check, check_server
 from adksess.store import health
 from adksess.store.audit import Audit
 from adksess.store.models import ServerInfo
+from adksess.store.recency import IndexState
 from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
 from tests.cli.sessions import store_session
@@ -184,7 +186,7 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     found = by_name(run("doctor", "-o", "json").out)
     assert found["index"]["status"] == "warn"
     assert found["index"]["detail"].startswith(
-        "2 sessions are missing from their index; 1 stale entry"
+        "3 sessions are missing from their index; 1 stale entry"
     )
     assert "1 written by other tools" in found["sessions"]["detail"]
     assert "demo/bob/broken" in found["unreadable"]["detail"]
@@ -249,8 +251,10 @@ warn  persistence         off: all sessions are lost when the server stops
                           → Set appendonly yes in the server's configuration.
 ok    memory              1 byte used, sessions are not evicted (policy
                           noeviction)
+ok    probe               a session was created, appended to, read and deleted
 ok    sessions            0 sessions, 0 bytes
-ok    index               every session is indexed
+ok    index               every session is indexed (every session and entry was
+                          checked)
 ok    adk                 google-adk 2.13.0
 ok    registry            ADK creates adksess.adk.service.RedisSessionService
                           for redis://db:6379/0
@@ -265,14 +269,18 @@ ok    redis               Redis 7.2.0 at redis://db:6379/0 answers in 0.2 ms
 warn  persistence         off: all sessions are lost when the server stops
                           → Set appendonly yes in the server's configuration.
 ok    memory              1 byte used, sessions are not evicted (policy noeviction)
+ok    probe               a session was created, appended to, read and deleted
 ok    sessions            0 sessions, 0 bytes
-ok    index               every session is indexed
+ok    index               every session is indexed (every session and entry was checked)
 ok    adk                 google-adk 2.13.0
 ok    registry            ADK creates adksess.adk.service.RedisSessionService for redis://db:6379/0
 warn  services in agents  adksess serve stores sessions in Redis, plain adk web does not know redis:// (no factory is
                           registered for this kind of URL)
                           → Start the agents with adksess serve, or run adksess init /srv/agents.
 """  # noqa: E501
+
+
+EMPTY = IndexState(key_count=0, is_complete=False, sizes={}, missing=(), now=0.0)
 
 
 @pytest.mark.parametrize(("columns", "expected"), [(80, AT_80_COLUMNS), (120, AT_120_COLUMNS)])
@@ -287,18 +295,23 @@ def test_the_whole_output(
         )
         return [replace(check, name="services in agents") for check in shown]
 
-    check_folder = checks_module.check_folder
+    check_folder = adk_checks.check_folder
     info = replace(INFO, persistence="none")
     for name, check in (
         ("check_redis", lambda settings: list(check_server(info, settings))),
         (
             "check_sessions",
-            lambda *_, **__: list(checks_module.check_stored(Audit(), repaired=False)),
+            lambda *_, **__: list(checks_module.check_stored(Audit(EMPTY), repaired=False)),
         ),
+    ):
+        monkeypatch.setattr(checks_module, name, check)
+    probe = Check("probe", "ok", "a session was created, appended to, read and deleted")
+    for name, check in (
+        ("check_probe", lambda _: probe),
         ("check_versions", lambda: [Check("adk", "ok", "google-adk 2.13.0")]),
         ("check_folder", real_folder),
     ):
-        monkeypatch.setattr(checks_module, name, check)
+        monkeypatch.setattr(adk_checks, name, check)
     result = cli("doctor", tmp_path, "-r", "redis://db:6379/0", columns=columns)
     assert (result.code, result.err) == (0, "")
     assert [line.rstrip() for line in result.out.splitlines()] == expected.splitlines()

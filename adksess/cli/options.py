@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from adksess.cli.completion import complete_app, complete_id, complete_user
+from adksess.transfer.status import Status
 
 
 class OutputFormat(StrEnum):
@@ -61,9 +62,36 @@ class FilterOptions:
             "--idle", metavar="DURATION", help="Only sessions not updated for that long: 30d."
         ),
     ] = None
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="AGO|DATE", help="Only sessions not updated after this."),
+    ] = None
+    app_like: Annotated[
+        str | None,
+        typer.Option(
+            "--app-like", metavar="GLOB", help="Only sessions of apps that match: 'support*'."
+        ),
+    ] = None
+    user_like: Annotated[
+        str | None,
+        typer.Option(
+            "--user-like", metavar="GLOB", help="Only sessions of users that match: 'bob*'."
+        ),
+    ] = None
+    status: Annotated[
+        list[Status] | None,
+        typer.Option(
+            "--status",
+            help="Only sessions of this status; repeatable.",
+            show_default=False,
+        ),
+    ] = None
     no_ttl: Annotated[bool, typer.Option("--no-ttl", help="Only sessions that never expire.")] = (
         False
     )
+
+
+UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 
 
 TtlOption = Annotated[

@@ -22,7 +22,6 @@ _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
 # A command's module in adksess.cli.commands, where it has another name.
 _MODULES = {
     "import": "import_",
-    "migrate": "_migrate_options",
 }
 
 

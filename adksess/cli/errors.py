@@ -35,8 +35,9 @@ class UsageProblem(AdksessError):
 # exports no name for the base class of its errors.
 UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 
-# In a URL that was typed where none belongs, and so is quoted by an error.
-_PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)[^\s@]+@")
+# In a URL that was typed where none belongs, and so is quoted by an error. The example URL of an
+# error of ours stays readable.
+_PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)(?!password@host)[^\s@]+@")
 
 # The first match counts, so a subclass stands before its base.
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (

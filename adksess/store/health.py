@@ -1,6 +1,7 @@
 """Check a Redis server: version, role, latency, persistence, memory."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import RedisCluster
@@ -23,9 +24,25 @@ async def check(client: RedisClient) -> ServerInfo:
             started = time.perf_counter()
             await redis.ping()
             waits.append(time.perf_counter() - started)
-        return _describe(await _info(redis), await _snapshots(redis), min(waits) * 1000)
+        offset = await _clock_offset(redis)
+        info, snapshots = await _info(redis), await _snapshots(redis)
+        return replace(_describe(info, snapshots, min(waits) * 1000), clock_offset=offset)
 
     return await client.call(run)
+
+
+async def _clock_offset(redis: Client) -> float:
+    """Seconds by which the clock of the server, or of one node, is ahead of this machine's."""
+    before = time.time()
+    try:
+        answer: Any = await redis.time()
+    except ResponseError:  # not permitted
+        return 0.0
+    after = time.time()
+    if isinstance(answer, dict):
+        answer = next(iter(answer.values()))
+    seconds, microseconds = answer
+    return float(seconds + microseconds / 1e6 - (before + after) / 2)
 
 
 async def _info(redis: Client) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from adksess.store.health import check
 from adksess.store.models import ServerInfo
 from adksess.store.parts import PartOperations
 from adksess.store.resolve import ResolveOperations
+from adksess.store.statistics import StatisticsOperations
 from adksess.store.survey import SurveyOperations
 
 
@@ -16,6 +17,7 @@ class SessionStore(
     DocumentOperations,
     PartOperations,
     ResolveOperations,
+    StatisticsOperations,
     SurveyOperations,
 ):
     """Sessions in Redis: create, append, read, list, expire, delete.

@@ -45,7 +45,7 @@ async def manage(store: SessionStore) -> None:
     assert ref in [one.ref for one in scanned]
     (summary,) = await store.summaries([ref])
     await store.index_session(summary)
-    await store.repair(await store.audit())
+    await store.audit(fix=True)
     assert await store.find(["managed"]) == [[ref]]
     assert await store.expired("managed") == []
     assert await store.value(ref)

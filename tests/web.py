@@ -17,8 +17,8 @@ START_SECONDS = 40
 
 _AT_PORT = """
 import sys
-import adksess.cli.runner, adksess.cli.commands.serve.server
-adksess.cli.runner.DEFAULT_URL = "redis://localhost:{port}/0"
+import adksess.cli.connection, adksess.cli.commands.serve.server
+adksess.cli.connection.DEFAULT_URL = "redis://localhost:{port}/0"
 adksess.cli.commands.serve.server.DEFAULT_PORT = {port}
 from adksess.cli.app import main
 sys.argv[0] = "adksess"

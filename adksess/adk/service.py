@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,9 +20,9 @@ from google.adk.sessions.base_session_service import (
     ListSessionsResponse,
 )
 from google.adk.sessions.session import Session
-from google.adk.sessions.state import State
 
 from adksess.adk.event_json import read_event, without_temp_state, write_event
+from adksess.store.cancellation import complete
 from adksess.store.errors import (
     ServerUnavailable,
     SessionConflict,
@@ -33,6 +32,7 @@ from adksess.store.errors import (
 from adksess.store.keys import SessionRef
 from adksess.store.models import StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
+from adksess.store.state import StateDelta, merge_scopes
 from adksess.store.store import SessionStore
 
 _UNCONFIRMED_KEPT = 1_000
@@ -74,7 +74,6 @@ class RedisSessionService(BaseSessionService):
         self.store = store or SessionStore(settings)
         self._rejects_conflicts = self.store.settings.conflict == "reject"
         self._unconfirmed: deque[str] = deque(maxlen=_UNCONFIRMED_KEPT)
-        self._repeats: set[asyncio.Task[Event]] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store.settings.redacted!r})"
@@ -97,19 +96,12 @@ class RedisSessionService(BaseSessionService):
         if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
             raise ValueError("ttl must be a whole number of seconds, 0 for no expiry.")
         ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
-        delta = _split_by_scope(state or {})
+        delta, now = _state_delta(state or {}), platform_time.get_time()
         try:
-            document = await self.store.create(
-                ref,
-                state=delta["session"],
-                app_state=delta["app"],
-                user_state=delta["user"],
-                ttl=ttl,
-                now=platform_time.get_time(),
-            )
+            document = await complete(lambda: self.store.create(ref, delta, ttl=ttl, now=now))
         except SessionExists as exc:
             raise AlreadyExistsError(f"Session with id {ref.session_id} already exists.") from exc
-        _logger.debug("created %s", "/".join(ref))
+        _logger.debug("created %s", ref.path)
         shared = await self.store.shared_state(app_name, user_id)
         return self._session(StoredSession(document, *shared))
 
@@ -150,7 +142,7 @@ class RedisSessionService(BaseSessionService):
                 app_name=app_name,
                 user_id=summary.ref.user_id,
                 id=summary.ref.session_id,
-                state=_merged(summary.tail.state, app_state, user_states[summary.ref.user_id]),
+                state=merge_scopes(summary.tail.state, app_state, user_states[summary.ref.user_id]),
                 last_update_time=summary.tail.last_update_time,
             )
             for summary in found
@@ -161,7 +153,8 @@ class RedisSessionService(BaseSessionService):
 
     async def delete_session(self, *, app_name: str, user_id: str, session_id: str) -> None:
         """Delete a session, silently if there is none. App and user state stay."""
-        await self.store.delete([SessionRef(app_name, user_id, _clean(session_id))])
+        ref = SessionRef(app_name, user_id, _clean(session_id))
+        await complete(lambda: self.store.delete([ref]))
 
     async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
         """A user's state across sessions, keys without `user:`."""
@@ -172,46 +165,31 @@ class RedisSessionService(BaseSessionService):
         """Store an event and its state delta, then apply both to `session`.
 
         An event that is stored already is not stored again. A failed write leaves `session` and
-        `event` as they were. The write is carried to its end when the calling task is cancelled.
-        Raises SessionNotFoundError, StaleSessionError (with `conflict=reject`).
+        `event` as they were. When the calling task is cancelled, CancelledError is raised after the
+        event was stored and applied. Raises SessionNotFoundError, StaleSessionError (with
+        `conflict=reject`).
         """
         if event.partial:
             return event
-        try:
-            return await self._append(session, event)
-        except asyncio.CancelledError:
-            # Repeating an append is safe, and cheaper than a task of its own for every one.
-            self._unconfirmed.append(event.id)
-            repeat = asyncio.create_task(self._append(session, event))
-            self._repeats.add(repeat)
-            repeat.add_done_callback(self._forget)
-            raise
-
-    def _forget(self, repeat: asyncio.Task[Event]) -> None:
-        self._repeats.discard(repeat)
-        if not repeat.cancelled():
-            repeat.exception()  # nobody waits for it
+        return await complete(lambda: self._append(session, event))
 
     async def _append(self, session: Session, event: Event) -> Event:
         if not math.isfinite(event.timestamp):
             raise ValueError("An event's timestamp must be a finite number: JSON has no other.")
         ref = SessionRef(session.app_name, session.user_id, _clean(session.id))
-        delta = _split_by_scope(event.actions.state_delta)
         was_unconfirmed = event.id in self._unconfirmed
         is_late = event.timestamp <= session.last_update_time
         try:
             appended = await self.store.append(
                 ref,
                 write_event(without_temp_state(event)),
+                _state_delta(event.actions.state_delta),
                 timestamp=event.timestamp,
-                state=delta["session"],
-                app_state=delta["app"],
-                user_state=delta["user"],
                 expected_count=self._expected_count(session),
                 is_known=is_late and _holds(session, event),
                 is_unconfirmed=was_unconfirmed,
             )
-        except ServerUnavailable:
+        except (ServerUnavailable, asyncio.CancelledError):
             self._unconfirmed.append(event.id)
             raise
         except SessionNotFound as exc:
@@ -251,7 +229,7 @@ class RedisSessionService(BaseSessionService):
             app_name=document.ref.app_name,
             user_id=document.ref.user_id,
             id=document.ref.session_id,
-            state=_merged(document.tail.state, stored.app_state, stored.user_state),
+            state=merge_scopes(document.tail.state, stored.app_state, stored.user_state),
             last_update_time=document.tail.last_update_time,
         )
         first = document.tail.event_count - len(document.events) + 1
@@ -275,20 +253,13 @@ def _clean(session_id: str | None) -> str:
     return session_id.strip() if session_id else ""
 
 
-def _merged(
-    state: Mapping[str, Any], app_state: Mapping[str, Any], user_state: Mapping[str, Any]
-) -> dict[str, Any]:
-    merged = dict(state)
-    merged.update((State.APP_PREFIX + key, value) for key, value in app_state.items())
-    merged.update((State.USER_PREFIX + key, value) for key, value in user_state.items())
-    return merged
-
-
-def _split_by_scope(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _state_delta(state: dict[str, Any]) -> StateDelta:
+    """Split a state by scope, with values that JSON can hold, and without `temp:`."""
     try:
-        return extract_json_safe_state_delta(state)
+        scopes = extract_json_safe_state_delta(state)
     except UnicodeEncodeError:  # a lone surrogate, which the store writes as an escape
-        return extract_state_delta(state)
+        scopes = extract_state_delta(state)
+    return StateDelta(scopes["session"], scopes["app"], scopes["user"])
 
 
 def _holds(session: Session, event: Event) -> bool:

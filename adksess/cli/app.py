@@ -8,36 +8,63 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from adksess.cli.command import Command
-from adksess.cli.errors import KNOWN, ExitCode, fail
+from adksess.cli.command import Command, with_plain_flags
+from adksess.cli.errors import KNOWN, ExitCode, fail, naming
 
 _PANELS = {
     "Run agents": ("serve", "init", "adk", "doctor"),
     "Inspect": ("list", "show", "stats"),
     "Modify": ("ttl", "delete", "trim", "flush"),
     "Transfer": ("export", "import", "migrate"),
+    "Help": ("help",),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
 
 # A command's module in adksess.cli.commands, where it has another name.
 _MODULES = {
     "import": "import_",
-    "migrate": "_migrate_options",
 }
+
+_ALIASES = {"ls": "list", "rm": "delete"}
 
 
 class _Commands(TyperGroup):
     """The commands. A module is imported when its command is run, or for --help."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return list(_PANEL_OF)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        names: dict[str, Any] = dict.fromkeys(_PANEL_OF)
+        self.commands = names  # Typer lists these, and suggests them for a wrong name
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        return with_plain_flags(super().get_params(ctx))
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
-        if cmd_name not in _PANEL_OF:
-            return None
-        module = import_module(f"adksess.cli.commands.{_MODULES.get(cmd_name, cmd_name)}")
-        (found,) = [value for value in vars(module).values() if isinstance(value, Command)]
-        return found.build(cmd_name, _PANEL_OF[cmd_name])
+        """Return the name, summary and heading of a command, or None."""
+        found = _find(cmd_name)
+        return found and found.listed(cmd_name, _PANEL_OF[_ALIASES.get(cmd_name, cmd_name)])
+
+    def resolve_command(  # type: ignore[override]
+        self, ctx: typer.Context, args: list[str]
+    ) -> tuple[str | None, Any, list[str]]:
+        """Find the command to run: with its options, which a list of commands does not need."""
+        name, _, rest = super().resolve_command(ctx, args)
+        found = _find(name or "")
+        return name, found and found.build(name or "", ""), rest
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        with naming(ctx):
+            return super().parse_args(ctx, args)
+
+
+def _find(name: str) -> Command | None:
+    """Import the module of a command, and return its declaration."""
+    name = _ALIASES.get(name, name)
+    if name not in _PANEL_OF:
+        return None
+    module = import_module(f"adksess.cli.commands.{_MODULES.get(name, name)}")
+    (found,) = [value for value in vars(module).values() if isinstance(value, Command)]
+    return found
 
 
 app = typer.Typer(

@@ -8,16 +8,28 @@ from typing import Any, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from adksess.cli.errors import UsageProblem
+from adksess.cli.errors import UsageProblem, naming
+
+
+def with_plain_flags(params: list[Any]) -> list[Any]:
+    """Return the options, without the `<bool>` that Typer shows for a flag."""
+    for option in params:
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    return params
 
 
 class StoreCommand(TyperCommand):
     """A command that rejects an option given twice, where only the last one would count."""
 
+    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
+        return with_plain_flags(super().get_params(ctx))
+
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        if not ctx.resilient_parsing:
-            self._reject_repeated(ctx, args)
-        return super().parse_args(ctx, args)
+        with naming(ctx):
+            if not ctx.resilient_parsing:
+                self._reject_repeated(ctx, args)
+            return super().parse_args(ctx, args)
 
     def _reject_repeated(self, ctx: typer.Context, args: list[str]) -> None:
         *_, given = self.make_parser(ctx).parse_args(list(args))
@@ -50,8 +62,14 @@ class Command:
     kind: type[TyperCommand] = StoreCommand
     context_settings: dict[str, Any] = field(default_factory=dict)
 
+    def listed(self, name: str, panel: str) -> TyperCommand:
+        """Return the command without its options, for a list of commands."""
+        return TyperCommand(
+            name, help=self.function.__doc__, callback=self.function, rich_help_panel=panel
+        )
+
     def build(self, name: str, panel: str) -> Any:
-        """The command as Typer runs it."""
+        """Return the command as Typer runs it."""
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         examples = "\n".join(["Examples:", *(f"  {line}" for line in self.examples)])
         alone.command(
@@ -72,7 +90,7 @@ def command(
 
 
 def _with_groups(function: Callable[..., None]) -> Callable[..., None]:
-    """The function with every group of options spread into its fields."""
+    """Return the function with every group of options replaced by its fields."""
     hints = get_type_hints(function, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
@@ -92,7 +110,7 @@ def _with_groups(function: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{item.name: values.pop(item.name) for item in fields(group)})
         function(**values)
 
-    run.__doc__ = function.__doc__
+    run.__doc__, run.__module__ = function.__doc__, function.__module__
     run.__annotations__ = {item.name: item.annotation for item in spread}
     run.__signature__ = Signature(spread)  # type: ignore[attr-defined]
     return run

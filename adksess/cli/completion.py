@@ -39,14 +39,13 @@ def _words(
     import asyncio
     from dataclasses import fields
 
-    from adksess.cli.options import ConnectionOptions
+    from adksess.cli.connection import ConnectionOptions
     from adksess.cli.render.text import safe_text
-    from adksess.cli.runner import settings_from
     from adksess.store.store import SessionStore
 
-    settings = settings_from(
-        ConnectionOptions(**{f.name: ctx.params.get(f.name) for f in fields(ConnectionOptions)})
-    )
+    settings = ConnectionOptions(
+        **{f.name: ctx.params.get(f.name) for f in fields(ConnectionOptions)}
+    ).settings()
     patience = str(_SECONDS)
     settings = settings.with_options(socket_timeout=patience, socket_connect_timeout=patience)
     found: dict[str, None] = {}

@@ -1,7 +1,10 @@
-"""What an error says and which exit code it has: one table, applied once, around the whole app."""
+"""Exit codes and messages of errors: one table, applied once, around the whole app."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 import typer
 
@@ -28,15 +31,16 @@ class ExitCode(IntEnum):
 
 
 class UsageProblem(AdksessError):
-    """A command line that makes no sense. The message says what to type instead."""
+    """A command line that cannot be run. The message says what to type instead."""
 
 
 # What Typer raises for a wrong option or argument. Typer has its own copy of Click since 0.27 and
 # exports no name for the base class of its errors.
-UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 
-# In a URL that was typed where none belongs, and so is quoted by an error.
-_PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)[^\s@]+@")
+# A URL in an unexpected place is quoted by the error about it. The example URL of our own errors
+# stays readable.
+_PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)(?!password@host)[^\s@]+@")
 
 # The first match counts, so a subclass stands before its base.
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
@@ -55,8 +59,27 @@ EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 KNOWN = tuple(kind for kind, _ in EXIT_CODES)
 
 
+# What Pydantic, with which Typer reads values, calls an error, and what people call it.
+_WRONG_VALUES = {
+    "int_parsing": "{input!r} is not a whole number",
+    "float_parsing": "{input!r} is not a number",
+    "greater_than_equal": "{input} is less than {ge}",
+    "less_than_equal": "{input} is more than {le}",
+}
+
+
+@contextmanager
+def naming(ctx: typer.Context) -> Iterator[None]:
+    """Add the command to errors of the parser, which know none, so that they can name its help."""
+    try:
+        yield
+    except UsageError as exc:
+        exc.ctx = exc.ctx or ctx
+        raise
+
+
 def exit_code_of(exc: BaseException) -> ExitCode:
-    """The exit code of a known error, FAILED of any other."""
+    """Return the exit code of a known error, FAILED for any other."""
     return next((code for kind, code in EXIT_CODES if isinstance(exc, kind)), ExitCode.FAILED)
 
 
@@ -72,6 +95,16 @@ def fail(exc: BaseException) -> ExitCode:
 def _sentence(exc: BaseException) -> str:
     if not isinstance(exc, UsageError):
         return str(exc)
-    command = exc.ctx.command_path if exc.ctx else "adksess"  # type: ignore[attr-defined]
-    message = exc.format_message()  # type: ignore[attr-defined]
-    return f"{message.rstrip('.')}. See {command} --help."
+    command = exc.ctx.command_path if exc.ctx else "adksess"
+    if details := getattr(exc.__cause__, "errors", None):
+        exc.message = _wrong_value(details()[0])
+    text: str = exc.format_message().rstrip(".")
+    return f"{text}{'' if text.endswith('?') else '.'} See {command} --help."
+
+
+def _wrong_value(error: dict[str, Any]) -> str:
+    """Say in plain words what Pydantic found wrong with a value."""
+    words = _WRONG_VALUES.get(error["type"])
+    if words is None:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return words.format(input=error["input"], **error.get("ctx", {}))

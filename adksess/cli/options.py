@@ -4,7 +4,7 @@ Single options are annotated types. Groups of options are dataclasses: a command
 parameter of such a type has all options of the group (see `adksess.cli.command`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,7 @@ from typing import Annotated
 import typer
 
 from adksess.cli.completion import complete_app, complete_id, complete_user
-from adksess.store.settings import DEFAULT_URL
-
-_CONNECTION = "Connection"
+from adksess.transfer.status import Status
 
 
 class OutputFormat(StrEnum):
@@ -22,35 +20,6 @@ class OutputFormat(StrEnum):
 
     TABLE = "table"
     JSON = "json"
-
-
-@dataclass(frozen=True)
-class ConnectionOptions:
-    """Which Redis, and which keys in it. Every command that uses a store has these, last."""
-
-    redis_url: Annotated[
-        str | None,
-        typer.Option(
-            "--redis-url",
-            "-r",
-            envvar=["ADKSESS_REDIS_URL", "REDIS_URL"],
-            metavar="URL",
-            help="redis://, rediss://, unix://, valkey://, redis+cluster://, "
-            "rediss+cluster:// or redis+sentinel://.",
-            show_default=DEFAULT_URL,
-            rich_help_panel=_CONNECTION,
-        ),
-    ] = field(default=None, repr=False)
-    prefix: Annotated[
-        str | None,
-        typer.Option(
-            "--prefix",
-            envvar="ADKSESS_PREFIX",
-            metavar="TEXT",
-            help="Prefix of all Redis keys.",
-            rich_help_panel=_CONNECTION,
-        ),
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -93,9 +62,36 @@ class FilterOptions:
             "--idle", metavar="DURATION", help="Only sessions not updated for that long: 30d."
         ),
     ] = None
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="AGO|DATE", help="Only sessions not updated after this."),
+    ] = None
+    app_like: Annotated[
+        str | None,
+        typer.Option(
+            "--app-like", metavar="GLOB", help="Only sessions of apps that match: 'support*'."
+        ),
+    ] = None
+    user_like: Annotated[
+        str | None,
+        typer.Option(
+            "--user-like", metavar="GLOB", help="Only sessions of users that match: 'bob*'."
+        ),
+    ] = None
+    status: Annotated[
+        list[Status] | None,
+        typer.Option(
+            "--status",
+            help="Only sessions of this status; repeatable.",
+            show_default=False,
+        ),
+    ] = None
     no_ttl: Annotated[bool, typer.Option("--no-ttl", help="Only sessions that never expire.")] = (
         False
     )
+
+
+UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 
 
 TtlOption = Annotated[

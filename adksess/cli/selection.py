@@ -1,10 +1,12 @@
 """Which sessions a command works on: ids and filters, and what they resolve to."""
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from adksess.cli.errors import UsageProblem
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from adksess.store.keys import SessionRef
     from adksess.store.models import SessionSummary
     from adksess.store.store import SessionStore
+    from adksess.transfer.status import SessionStatus, Status
 
 _CANDIDATES_SHOWN = 10
 _UNREADABLE_SHOWN = 3
@@ -34,6 +37,11 @@ class Filters:
     updated_from: float | None = None
     updated_until: float | None = None
     no_ttl: bool = False
+    app_like: str | None = None
+    user_like: str | None = None
+    statuses: tuple["Status", ...] = ()
+    typed: str = field(default="", compare=False)
+    """The options as they were typed, for messages."""
 
     @classmethod
     def parse(cls, options: "FilterOptions") -> "Filters":
@@ -41,12 +49,20 @@ class Filters:
         since, idle = options.since, options.idle
         if idle is not None and not parse_duration(idle):
             raise UsageProblem("--idle 0 would select every session: say how long, such as 30d.")
+        latest = [
+            *(() if idle is None else (time.time() - parse_duration(idle),)),
+            *(() if options.until is None else (_moment(options.until, "--until"),)),
+        ]
         return cls(
             apps=tuple(dict.fromkeys(options.app or ())),
             users=tuple(dict.fromkeys(options.user or ())),
-            updated_from=None if since is None else _moment(since),
-            updated_until=None if idle is None else time.time() - parse_duration(idle),
+            updated_from=None if since is None else _moment(since, "--since"),
+            updated_until=min(latest, default=None),
             no_ttl=options.no_ttl,
+            app_like=options.app_like,
+            user_like=options.user_like,
+            statuses=tuple(dict.fromkeys(options.status or ())),
+            typed=_typed(options),
         )
 
     @property
@@ -56,8 +72,8 @@ class Filters:
 
     @property
     def on_time(self) -> bool:
-        """Whether a filter needs more than the key."""
-        return self.no_ttl or self.updated_from is not None or self.updated_until is not None
+        """Whether the filters ask for more than apps and users by name."""
+        return self != Filters(self.apps, self.users)
 
     @property
     def app(self) -> str | None:
@@ -75,7 +91,14 @@ class Filters:
         return [(app, user) for app in self.apps or (None,) for user in self.users or (None,)]
 
     def match(self, summary: "SessionSummary") -> bool:
-        """Whether a session matches; an unreadable one never matches a filter on time."""
+        """Whether a session matches; an unreadable one never matches a filter on time.
+
+        A status is not known from a summary: by_filter() reads it.
+        """
+        if self.app_like and not fnmatchcase(summary.ref.app_name, self.app_like):
+            return False
+        if self.user_like and not fnmatchcase(summary.ref.user_id, self.user_like):
+            return False
         if self.apps and summary.ref.app_name not in self.apps:
             return False
         if self.users and summary.ref.user_id not in self.users:
@@ -95,12 +118,14 @@ class Filters:
 class SelectedSessions:
     """The sessions of a selection, those among them that cannot be read, and missing names.
 
-    `missing` holds a sentence for each name.
+    `missing` holds a sentence for each name, `statuses` the status of each session where a filter
+    made it necessary to read them.
     """
 
     sessions: "list[SessionSummary]"
     unreadable: "list[SessionSummary]" = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    statuses: "dict[SessionRef, SessionStatus] | None" = None
 
     def report_missing(self) -> bool:
         """Print an error for every missing name. True if there is any."""
@@ -159,13 +184,30 @@ async def by_filter(store: "SessionStore", filters: Filters) -> SelectedSessions
 
     readable: list[SessionSummary] = []
     unreadable: list[SessionSummary] = []
+    statuses: dict[SessionRef, SessionStatus] = {}
     with Meter("Reading sessions", await store.key_count()) as meter:
         async for batch in store.scan(filters.app, filters.user):
             meter.advance(len(batch))
-            for summary in batch:
-                if filters.match(summary):
-                    (readable if summary.tail else unreadable).append(summary)
-    return SelectedSessions(readable, unreadable)
+            found = [summary for summary in batch if filters.match(summary)]
+            if filters.statuses:
+                found = await _of_status(store, found, filters.statuses, statuses)
+            for summary in found:
+                (readable if summary.tail else unreadable).append(summary)
+    return SelectedSessions(readable, unreadable, statuses=statuses if filters.statuses else None)
+
+
+async def _of_status(
+    store: "SessionStore",
+    sessions: "Sequence[SessionSummary]",
+    wanted: "Sequence[Status]",
+    statuses: "dict[SessionRef, SessionStatus]",
+) -> "list[SessionSummary]":
+    """Keep the sessions of some statuses, and note their statuses."""
+    from adksess.transfer.overview import read_statuses
+
+    found = await read_statuses(store, [session.ref for session in sessions if session.tail])
+    statuses.update((ref, item) for ref, item in found.items() if item.status in wanted)
+    return [session for session in sessions if session.ref in statuses]
 
 
 async def resolve_one(store: "SessionStore", name: str) -> "SessionSummary":
@@ -185,6 +227,19 @@ def warn_of(unreadable: "Sequence[SessionSummary]") -> None:
         console.print(message("warning", f"{session.ref.path} was not changed: {session.problem}."))
     if more := len(unreadable[_UNREADABLE_SHOWN:]):
         console.print(message("warning", f"{more:,} more that cannot be read were not changed."))
+
+
+def _typed(options: "FilterOptions") -> str:
+    """The filter options as a command line."""
+    words: list[str] = []
+    for item in fields(options):
+        name, value = f"--{item.name.replace('_', '-')}", getattr(options, item.name)
+        if value is True:
+            words.append(name)
+        elif value:
+            values = value if isinstance(value, list) else [value]
+            words += (f"{name} {shlex.quote(str(one))}" for one in values)
+    return " ".join(words)
 
 
 def _names(ids: Sequence[str]) -> tuple[str, ...]:
@@ -251,7 +306,7 @@ async def _not_found(store: "SessionStore", name: str, *, exact: bool) -> str:
     return f"There is no session {name!r}: list the existing ones with adksess list."
 
 
-def _moment(text: str) -> float:
+def _moment(text: str, option: str) -> float:
     """Unix seconds of `2h` (ago) or of a date, with or without a time, in local time."""
     try:
         return time.time() - parse_duration(text)
@@ -261,5 +316,5 @@ def _moment(text: str) -> float:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError, OSError) as exc:
         raise UsageProblem(
-            f"--since {text!r} is neither a duration such as 2h nor a date such as 2026-11-01."
+            f"{option} {text!r} is neither a duration such as 2h nor a date such as 2026-11-01."
         ) from exc

@@ -1,121 +1,232 @@
 """Whether documents and indexes agree, and what else an operator should know of what is stored."""
 
-from collections.abc import AsyncIterator, Sequence
+import random
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
-from adksess.store import scripts
-from adksess.store.client import RedisClient
-from adksess.store.connect import Client
-from adksess.store.errors import WrongType
-from adksess.store.keys import Keys, SessionRef
+from adksess.store.batches import batched
+from adksess.store.errors import ServerUnavailable, WrongType
+from adksess.store.index import IndexOperations
+from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
-from adksess.store.read import (
-    scan,
-    scan_indexes,
-    scan_keys,
-    scan_names,
-    summaries,
-    user_summaries,
-)
-from adksess.store.write import index_session
+from adksess.store.recency import IndexState, RecencyOperations
+from adksess.store.scan import scan_keys
+from adksess.store.scripts import Argument
+
+SAMPLE = 1_000
+"""Documents and index entries that a quick audit looks at."""
+
+_EXAMPLES = 10
+_BATCH = 1_000
+
+
+@dataclass
+class Findings:
+    """How many there are of something, and the names of the first few."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, names: Iterable[str]) -> None:
+        """Count some more."""
+        for name in names:
+            self.count += 1
+            if len(self.examples) < _EXAMPLES:
+                self.examples.append(name)
+
+    def __bool__(self) -> bool:
+        return bool(self.count)
 
 
 @dataclass
 class Audit:
-    """What was found. `unindexed` sessions are there but in no list of their user's; `stale` are
-    index entries whose session is gone, by user; `wrong_type` are keys with a name of ours and
-    another type.
+    """What an audit found. Sizes are in bytes.
+
+    `unindexed` sessions are missing from their user's index or their app's, `stale` are index
+    entries without a session, `wrong_type` keys with a name of ours and another type. Of a
+    `sample` of that many documents and entries, these are what was seen, and `sessions`,
+    `size_bytes` and `without_ttl` are estimates for all; None means that everything was read.
     """
 
+    state: IndexState
     sessions: int = 0
-    plain: int = 0
+    foreign: int = 0
     without_ttl: int = 0
     size_bytes: int = 0
-    unreadable: list[SessionSummary] = field(default_factory=list)
-    unindexed: list[SessionSummary] = field(default_factory=list)
-    stale: set[SessionRef] = field(default_factory=set)
-    wrong_type: list[str] = field(default_factory=list)
+    unreadable: Findings = field(default_factory=Findings)
+    unindexed: Findings = field(default_factory=Findings)
+    stale: Findings = field(default_factory=Findings)
+    wrong_type: Findings = field(default_factory=Findings)
+    sample: int | None = None
+
+    def count_session(self, session: SessionSummary) -> None:
+        """Add one session to the totals."""
+        if session.tail is None:
+            self.unreadable.add([session.ref.path])
+            return
+        self.sessions += 1
+        self.size_bytes += session.size_bytes
+        self.foreign += session.is_foreign
+        self.without_ttl += session.ttl_seconds is None
 
 
-async def audit(server: RedisClient, keys: Keys) -> Audit:
-    """Look at every session and every index, histories aside. Changes nothing."""
-    found = Audit()
-    indexed = await _index_entries(server, keys)
-    found.wrong_type = await _find_wrong_types(server, keys)
-    unseen = set(indexed)
-    async for batch in scan(server, keys):
-        for session in batch:
-            unseen.discard(session.ref)
-            if session.tail is None:
-                found.unreadable.append(session)
-                continue
-            found.sessions += 1
-            found.size_bytes += session.size_bytes
-            found.plain += session.is_foreign
-            found.without_ttl += session.ttl_seconds is None
-            if session.ref not in indexed:
-                found.unindexed.append(session)
-    found.stale = unseen
-    return found
+class AuditOperations(RecencyOperations, IndexOperations):
+    """Operations that compare documents and indexes."""
 
+    async def audit(self, *, full: bool = True, fix: bool = False) -> Audit:
+        """Compare documents and indexes, histories aside: all of them, or a sample if not `full`.
 
-async def repair(server: RedisClient, keys: Keys, found: Audit) -> None:
-    """Enter what is not in an index, and drop index entries whose session is still not there."""
-    for session in found.unindexed:
-        with suppress(WrongType):  # such an index is named as wrong_type
-            await index_session(server, keys, session.ref, session.ttl_seconds)
-    for app_name, user_id in {ref[:2] for ref in found.stale}:
-        await user_summaries(server, keys, app_name, user_id)
+        A small database is always read whole. `fix` adds missing entries, removes stale ones and
+        then marks the recency index as complete; nothing is changed otherwise. Memory does not grow
+        with the number of sessions.
+        """
+        state = await self.index_state()
+        if not full and not fix and not state.is_small:
+            return await self._audit_sample(state)
+        found = Audit(state)
+        found.wrong_type.add(await self._find_wrong_types())
+        async for batch in self.scan():
+            for session in batch:
+                found.count_session(session)
+            missing = await self._unindexed([s for s in batch if s.tail])
+            found.unindexed.add(session.ref.path for session in missing)
+            if fix:
+                await self.index_sessions(missing)
+        async for indexes in self._scan_indexes():
+            for _, user, ids in indexes:
+                refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in ids]
+                stale = await self._without_document(refs)
+                found.stale.add(ref.path for ref in stale)
+                if stale and fix:
+                    await self.user_summaries(*user)  # removes them
+        async for page in self.index_entries(await self._indexed_apps(), first=_BATCH):
+            entries = {
+                self.keys.parse_app_member(entry.app_name, entry.member): entry for entry in page
+            }
+            stale = await self._without_document([ref for ref in entries if ref])
+            found.stale.add(ref.path for ref in stale)
+            if fix:
+                await self.prune_entries(entries[ref] for ref in stale)
+        if fix:
+            await self.mark_complete()
+        elif not found.unindexed and not state.is_small:
+            with suppress(ServerUnavailable):  # a user who may only read
+                await self.mark_complete()
+        return found
 
+    async def index_missing(self) -> AsyncIterator[int]:
+        """Add the sessions to the indexes that are missing there; yields how many, batch by batch.
 
-async def index_missing(server: RedisClient, keys: Keys) -> AsyncIterator[int]:
-    """Enter the sessions that are in no index; yields how many, batch by batch.
+        Then marks the recency index as complete. Reads names alone, except of missing sessions, so
+        that it can run beside a web server on a database of any size.
+        """
+        async for batch in self._scan_names():
+            refs = await self._not_in_indexes(list(batch.values()))
+            missing = [session for session in await self.summaries(refs) if session.tail]
+            await self.index_sessions(missing)
+            yield len(missing)
+        await self.mark_complete()
 
-    Unlike an audit it keeps nothing in memory and looks at names alone, so that it can run beside
-    a server on a database of any size.
-    """
-    async for batch in scan_names(server, keys):
+    async def _unindexed(self, sessions: Sequence[SessionSummary]) -> list[SessionSummary]:
+        missing = set(await self._not_in_indexes([session.ref for session in sessions]))
+        return [session for session in sessions if session.ref in missing]
 
-        async def scores(
-            client: Client, attempt: int, refs: Sequence[SessionRef] = tuple(batch.values())
-        ) -> list[SessionRef]:
-            calls = [("ZSCORE", keys.user_sessions(*ref[:2]), ref.session_id) for ref in refs]
-            answers = await scripts.run_all(client, calls)
-            return [ref for ref, score in zip(refs, answers, strict=True) if score is None]
+    async def _not_in_indexes(self, refs: Sequence[SessionRef]) -> list[SessionRef]:
+        """The sessions that are missing from their user's index or their app's."""
+        of_users = [("ZSCORE", self.keys.user_sessions(*ref.user), ref.session_id) for ref in refs]
+        of_apps = [
+            ("ZSCORE", self.keys.app_sessions(ref.app_name), self.keys.app_member(ref))
+            for ref in refs
+        ]
+        scores = await self._scores([*of_users, *of_apps])
+        pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
+        return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
 
-        missing = await summaries(server, keys, await server.call(scores))
-        sessions = [session for session in missing if session.tail]
+    async def _scores(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """The answers to ZSCORE calls; 0 where the key is of another type."""
+        try:
+            return await self._client.run_all(calls)
+        except WrongType:
+            scores: list[Any] = []
+            for call in calls:
+                try:
+                    scores.append(await self._client.command(*call))
+                except WrongType:
+                    scores.append(0)
+            return scores
+
+    async def _without_document(self, refs: Sequence[SessionRef]) -> list[SessionRef]:
+        """The sessions that do not exist."""
+        found: list[SessionRef] = []
+        for batch in batched(refs, _BATCH):
+            answers = await self._client.run_all(
+                [("EXISTS", self.keys.session(ref)) for ref in batch]
+            )
+            found += [ref for ref, exists in zip(batch, answers, strict=True) if not exists]
+        return found
+
+    async def _indexed_apps(self) -> list[str]:
+        """The apps that have a recency index, by the names of keys."""
+        apps: dict[str, None] = {}
+        async for batch in scan_keys(self._client, self.keys.app_sessions_pattern(), kind="zset"):
+            apps.update((app, None) for key in batch if (app := self.keys.parse_app_sessions(key)))
+        return list(apps)
+
+    async def _audit_sample(self, state: IndexState) -> Audit:
+        """Look at random keys and random entries of the recency index."""
+        found = Audit(state)
+        names = await self._client.run_all([("RANDOMKEY",)] * SAMPLE)
+        refs = [
+            ref for name in dict.fromkeys(names) if name and (ref := self.keys.parse_session(name))
+        ]
+        sessions = await self.summaries(refs)
         for session in sessions:
-            await index_session(server, keys, session.ref, session.ttl_seconds)
-        yield len(sessions)
+            found.count_session(session)
+        unindexed = await self._unindexed([one for one in sessions if one.tail])
+        found.unindexed.add(one.ref.path for one in unindexed)
+        entries = await self._random_entries(state)
+        stale = await self._without_document(entries)
+        found.stale.add(ref.path for ref in stale)
+        found.sample = len(sessions)
+        total = sum(state.sizes.values())
+        if found.sessions:
+            share = total / found.sessions
+            found.size_bytes = round(found.size_bytes * share)
+            found.without_ttl = round(found.without_ttl * share)
+            found.foreign = round(found.foreign * share)
+        found.sessions = total
+        return found
 
+    async def _random_entries(self, state: IndexState) -> list[SessionRef]:
+        total = sum(state.sizes.values())
+        calls, apps = [], []
+        for app, size in state.sizes.items():
+            wanted = min(size, -(-SAMPLE * size // max(1, total)))
+            apps += [app] * wanted
+            index = self.keys.app_sessions(app)
+            calls += [("ZRANGE", index, rank, rank) for rank in random.sample(range(size), wanted)]
+        answers = await self._client.run_all(calls)
+        found = [
+            self.keys.parse_app_member(app, member)
+            for app, answer in zip(apps, answers, strict=True)
+            for member in answer
+        ]
+        return [ref for ref in found if ref]
 
-async def _index_entries(server: RedisClient, keys: Keys) -> set[SessionRef]:
-    return {
-        SessionRef(*user, one.decode("utf-8", "replace"))
-        async for batch in scan_indexes(server, keys)
-        for _, user, ids in batch
-        for one in ids
-    }
-
-
-async def _find_wrong_types(server: RedisClient, keys: Keys) -> list[str]:
-    """Keys with the name of an index or a state, and another type; a session's are unreadable."""
-    found: dict[bytes, None] = {}
-    for pattern, parse, kind in (
-        (keys.user_sessions_pattern(), keys.parse_user_sessions, b"zset"),
-        (keys.app_state_pattern(), keys.parse_app_state, b"hash"),
-        (keys.user_state_pattern(), keys.parse_user_state, b"hash"),
-    ):
-        async for batch in scan_keys(server, pattern):
-            ours = [key for key in batch if parse(key) is not None]
-
-            async def types(
-                client: Client, attempt: int, ours: Sequence[bytes] = ours
-            ) -> list[bytes]:
-                return await scripts.run_all(client, [("TYPE", key) for key in ours])
-
-            answers = zip(ours, await server.call(types), strict=True)
-            found.update((key, None) for key, answer in answers if answer not in (kind, b"none"))
-    return [key.decode() for key in found]
+    async def _find_wrong_types(self) -> list[str]:
+        """Indexes and states of another type. (Sessions of another type are unreadable.)"""
+        found: dict[bytes, None] = {}
+        for pattern, parse, kind in (
+            (self.keys.user_sessions_pattern(), self.keys.parse_user_sessions, b"zset"),
+            (self.keys.app_sessions_pattern(), self.keys.parse_app_sessions, b"zset"),
+            (self.keys.app_state_pattern(), self.keys.parse_app_state, b"hash"),
+            (self.keys.user_state_pattern(), self.keys.parse_user_state, b"hash"),
+        ):
+            async for batch in scan_keys(self._client, pattern):
+                ours = [key for key in batch if parse(key) is not None]
+                types = await self._client.run_all([("TYPE", key) for key in ours])
+                wrong = zip(ours, types, strict=True)
+                found.update((key, None) for key, answer in wrong if answer not in (kind, b"none"))
+        return [key.decode() for key in found]

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from redis import exceptions
 
-from adksess.store import scripts
+from adksess.store import cancellation, scripts
 from adksess.store.connect import Client, new_client, sentinels
 from adksess.store.errors import ServerUnavailable
 from adksess.store.redis_errors import explain, is_closed_writer, is_transient, without_content
@@ -99,7 +99,8 @@ class RedisClient:
         else:
             await mine.slots.acquire()
         try:
-            async with LoopTimeout(self._call_seconds):
+            async with LoopTimeout(self._call_seconds) as timeout:
+                cancellation.start_timeout(timeout)
                 return await self._attempts(mine.client, function)
         except TimeoutError:
             raise explain(exceptions.TimeoutError(), self.settings) from None

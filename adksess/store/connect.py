@@ -1,5 +1,6 @@
 """redis-py clients for the settings: a single server, a cluster, behind sentinels."""
 
+import asyncio
 from functools import cache
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlencode, urlsplit
@@ -9,9 +10,14 @@ from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.asyncio.sentinel import (
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 from redis.backoff import NoBackoff
 
+from adksess.store import cancellation
 from adksess.store.errors import InvalidURL
 from adksess.store.settings import TIMEOUT, Settings
 
@@ -24,6 +30,8 @@ Client: TypeAlias = "Redis | RedisCluster"
 
 _CLUSTER_POOL = 10_000
 """A cluster's pool fails above its limit; RedisClient waits, at a much lower one."""
+
+_WRITE_BUFFER = 2**40
 
 
 def new_client(settings: Settings) -> Client:
@@ -77,7 +85,7 @@ def _single_client(kwargs: dict[str, Any]) -> Client:
     # One timeout covers the whole call, in RedisClient. redis-py's own would cost a task for each
     # write, through the wait_for() of Python 3.11, which loses cancellations.
     kwargs["socket_timeout"] = None
-    kwargs["connection_class"] = _packing(kwargs.get("connection_class", Connection))
+    kwargs["connection_class"] = _connection_class(kwargs.get("connection_class", Connection))
     pool = ConnectionPool(**kwargs)
     pool.make_connection()  # connects to nothing, but checks every option
     return Redis.from_pool(pool)
@@ -91,7 +99,7 @@ def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     nodes = [ClusterNode(host, port) for host, port in _addresses(hosts, 6379)]
     client = RedisCluster(startup_nodes=nodes, ssl=tls, **kwargs)
     shared = client.get_connection_kwargs()  # of all nodes, those found later included
-    shared["connection_class"] = _packing(shared["connection_class"])
+    shared["connection_class"] = _connection_class(shared["connection_class"])
     return client
 
 
@@ -101,22 +109,53 @@ def _sentinel_client(
     for name in ("host", "port", "connection_class", "max_connections"):
         kwargs.pop(name, None)
     shared = {k: v for k, v in kwargs.items() if k.startswith(("socket_", "ssl", "retry"))}
+    managed = (
+        SentinelManagedSSLConnection if kwargs.pop("ssl", False) else SentinelManagedConnection
+    )
+    kwargs["connection_class"] = _connection_class(managed)
     sentinel = Sentinel(
         _addresses(hosts, 26379), sentinel_kwargs={**shared, **sentinel_options}, **kwargs
     )
     return cast("Client", sentinel.master_for(service))
 
 
-@cache  # a client is made for each event loop, and Runner.run() starts one for each call
-def _packing(kind: Any) -> Any:
-    """Return a connection class that packs commands with hiredis; saves 5 % of an append.
+class _Completing:
+    """A mixin for redis-py's connections: a cancelled write waits for its reply all the same."""
 
-    redis-py packs with hiredis in its blocking client alone.
+    async def _connect(self) -> None:
+        await super()._connect()  # type: ignore[misc]
+        # Commands are in memory in any case. With a limit, the wait for a large one to be sent
+        # could be cancelled, and redis-py would close the connection: stored or not, who knows.
+        self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)  # type: ignore[attr-defined]
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read a reply. All errors but those that are replies close the connection."""
+        options["disconnect_on_error"] = False
+        while True:
+            try:
+                return await super().read_response(*args, **options)  # type: ignore[misc]
+            except asyncio.CancelledError as exc:
+                if not cancellation.postpone(exc):
+                    await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+                    raise
+            except exceptions.ResponseError:
+                raise
+            except BaseException:
+                await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+                raise
+
+
+@cache  # a client is made for each event loop, and Runner.run() starts one for each call
+def _connection_class(kind: Any) -> Any:
+    """Return a connection class that completes writes and packs commands with hiredis.
+
+    redis-py packs with hiredis in its blocking client alone; it saves 5 % of an append.
     """
-    if HiredisRespSerializer is None:
-        return kind
-    pack = HiredisRespSerializer().pack
-    return type(kind.__name__, (kind,), {"pack_command": lambda self, *words: pack(*words)})
+    methods: dict[str, Any] = {}
+    if HiredisRespSerializer is not None:
+        pack = HiredisRespSerializer().pack
+        methods["pack_command"] = lambda self, *words: pack(*words)
+    return type(kind.__name__, (_Completing, kind), methods)
 
 
 def _addresses(hosts: str, default_port: int) -> list[tuple[str, int]]:

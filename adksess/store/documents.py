@@ -1,167 +1,151 @@
-"""Whole documents and whole states, out of Redis and back in: for backups, moves and trims."""
+"""Whole documents and whole states: for backups, migrations and trims."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from adksess.store import scripts
-from adksess.store.client import RedisClient
 from adksess.store.connect import Client
 from adksess.store.document import Document, encode, json_bytes, unreadable
 from adksess.store.errors import WrongType
-from adksess.store.keys import Keys, SessionRef
+from adksess.store.keys import SessionRef
 from adksess.store.models import PutResult, StoredState, StoredValue, compared
-from adksess.store.read import decode_state, scan_keys
-from adksess.store.scripts import Argument, Script, ScriptCall
-
-RESTORE = Script.load("_index_session", "put_document")
-
-
-async def values(server: RedisClient, keys: Keys, refs: Sequence[SessionRef]) -> list[StoredValue]:
-    """The documents of the sessions that exist, as they are."""
-
-    async def run(client: Client, attempt: int) -> list[Any]:
-        calls: list[tuple[Argument, ...] | ScriptCall] = []
-        for ref in refs:
-            key = keys.session(ref)
-            calls += [("GET", key), ("PTTL", key)]
-        return await scripts.run_all(client, calls)
-
-    answers = await server.call(run) if refs else []
-    return [
-        StoredValue(ref, value, None if ttl < 0 else ttl)
-        for ref, value, ttl in zip(refs, answers[::2], answers[1::2], strict=True)
-        if value is not None
-    ]
+from adksess.store.read import decode_state
+from adksess.store.scan import ScanOperations, scan_keys
+from adksess.store.scripts import ScriptCall
 
 
-async def put(
-    server: RedisClient, keys: Keys, items: Sequence[StoredValue], *, replace: bool
-) -> list[PutResult]:
-    """Put documents at their keys and enter them in the indexes, in one round trip.
+class DocumentOperations(ScanOperations):
+    """Operations that read and write whole documents and states."""
 
-    Where another document stands, it is replaced or, without `replace`, kept. Repeating it after
-    an interruption does no harm. Raises SessionUnreadable for a key of another type.
-    """
+    async def values(self, refs: Sequence[SessionRef]) -> list[StoredValue]:
+        """Return the documents as stored, with their expiry, of the sessions that exist."""
+        keys = [self.keys.session(ref) for ref in refs]
+        answers = await self._client.run_all(
+            [command for key in keys for command in (("GET", key), ("PTTL", key))]
+        )
+        return [
+            StoredValue(ref, value, None if ttl < 0 else ttl)
+            for ref, value, ttl in zip(refs, answers[::2], answers[1::2], strict=True)
+            if value is not None
+        ]
 
-    async def run(client: Client, attempt: int) -> list[Any]:
-        calls = [_put_call(server, keys, item, replace=replace) for item in items]
-        answers = await scripts.run_all(client, calls)
-        if server.settings.is_cluster:  # the index is on another node
-            await scripts.run_all(
-                client,
+    async def put(self, items: Sequence[StoredValue], *, replace: bool = False) -> list[PutResult]:
+        """Store documents and index them, in one round trip.
+
+        A different document is kept unless `replace`. Repeating an interrupted call is safe.
+        Raises SessionUnreadable for a key of another type.
+        """
+
+        async def run(client: Client, attempt: int) -> list[Any]:
+            calls = [self._put_call(item, replace=replace) for item in items]
+            answers = await scripts.run_all(client, calls)
+            if self.settings.is_cluster:  # the index is on another node
+                await scripts.run_all(
+                    client,
+                    [
+                        ScriptCall(
+                            scripts.INDEX_ADD,
+                            [self.keys.user_sessions(*item.ref.user)],
+                            [item.ttl_ms or 0, item.ref.session_id],
+                        )
+                        for item, answer in zip(items, answers, strict=True)
+                        if answer > PutResult.EXISTS
+                    ],
+                )
+            return answers
+
+        if not items:
+            return []
+        try:
+            return [PutResult(answer) for answer in await self._client.call(run)]
+        except WrongType as exc:
+            if len(items) == 1:
+                raise unreadable(items[0].ref, "one of its keys is of another type") from exc
+            raise
+
+    async def replace_if_unchanged(self, before: StoredValue, after: Document) -> bool:
+        """Replace a document, keeping its expiry. False if it changed since it was read."""
+        session, value = self.keys.session(before.ref), encode(after)
+
+        async def run(client: Client, attempt: int) -> bool:
+            if await scripts.REPLACE_DOCUMENT.run(client, [session], before.value, value):
+                return True
+            # an earlier attempt may have replaced it and lost its reply
+            return attempt > 0 and await client.execute_command("GET", session) == value
+
+        return await self._client.call(run)
+
+    async def all_states(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncIterator[list[StoredState]]:
+        """Yield the state of all apps and users, of an app and its users, or of a user alone."""
+        if user_id is None:
+            async for batch in scan_keys(self._client, self.keys.app_state_pattern()):
+                apps = dict.fromkeys(map(self.keys.parse_app_state, batch))
+                names = [(app, None) for app in apps if app is not None and app_name in (None, app)]
+                yield await self.state_of(names)
+        async for batch in scan_keys(self._client, self.keys.user_state_pattern(app_name)):
+            users = dict.fromkeys(map(self.keys.parse_user_state, batch))
+            yield await self.state_of(
                 [
-                    ScriptCall(
-                        scripts.ENTER,
-                        [keys.user_sessions(*item.ref[:2])],
-                        [item.ttl_ms or 0, item.ref.session_id],
-                    )
-                    for item, answer in zip(items, answers, strict=True)
-                    if answer > PutResult.EXISTS
-                ],
+                    user
+                    for user in users
+                    if user
+                    and app_name in (None, user.app_name)
+                    and user_id in (None, user.user_id)
+                ]
             )
-        return answers
 
-    if not items:
-        return []
-    try:
-        return [PutResult(answer) for answer in await server.call(run)]
-    except WrongType as exc:
-        if len(items) == 1:
-            raise unreadable(items[0].ref, "one of its keys is of another type") from exc
-        raise
-
-
-def _put_call(server: RedisClient, keys: Keys, item: StoredValue, *, replace: bool) -> ScriptCall:
-    indexes = [] if server.settings.is_cluster else [keys.user_sessions(*item.ref[:2])]
-    ttl_ms = 0 if item.ttl_ms is None else max(1, item.ttl_ms)
-    return ScriptCall(
-        RESTORE,
-        [keys.session(item.ref), *indexes],
-        [item.value, ttl_ms, item.ref.session_id, int(replace)],
-    )
-
-
-async def replace_if_unchanged(
-    server: RedisClient, keys: Keys, before: StoredValue, after: Document
-) -> bool:
-    """Put `after` where `before` stands, keeping the expiry. False when it has changed since."""
-    value = encode(after)
-
-    async def run(client: Client, attempt: int) -> bool:
-        session = keys.session(before.ref)
-        if await scripts.REPLACE.run(client, [session], before.value, value):
-            return True
-        # a repeated call may have done it, and lost the answer
-        return attempt > 0 and await client.execute_command("GET", session) == value
-
-    return await server.call(run)
-
-
-async def states(
-    server: RedisClient, keys: Keys, app_name: str | None = None, user_id: str | None = None
-) -> AsyncIterator[list[StoredState]]:
-    """The state of all apps and users, or of one app and its users, or of one user alone."""
-    if user_id is None:
-        async for batch in scan_keys(server, keys.app_state_pattern()):
-            apps = {app: None for key in batch if (app := keys.parse_app_state(key)) is not None}
-            names = [(app, None) for app in apps if app_name in (None, app)]
-            yield await state_of(server, keys, names)
-    async for batch in scan_keys(server, keys.user_state_pattern(app_name)):
-        users = dict.fromkeys(user for key in batch if (user := keys.parse_user_state(key)))
-        chosen = [
-            (user.app_name, user.user_id)
-            for user in users
-            if app_name in (None, user.app_name) and user_id in (None, user.user_id)
+    async def state_of(self, names: Sequence[tuple[str, str | None]]) -> list[StoredState]:
+        """Return the states of apps (user None) and users that have any."""
+        keys = [self._state_key(*name) for name in names]
+        types = await self._client.run_all([("TYPE", key) for key in keys])
+        hashes = {
+            name: key for name, key, kind in zip(names, keys, types, strict=True) if kind == b"hash"
+        }
+        found = await self._client.run_all([("HGETALL", key) for key in hashes.values()])
+        return [
+            StoredState(app, user, decode_state(fields))
+            for (app, user), fields in zip(hashes, found, strict=True)
+            if fields
         ]
-        yield await state_of(server, keys, chosen)
 
+    async def put_state(self, item: StoredState, *, replace: bool = False) -> dict[str, PutResult]:
+        """Write the fields of a state, and return the result of each.
 
-async def state_of(
-    server: RedisClient, keys: Keys, names: Sequence[tuple[str, str | None]]
-) -> list[StoredState]:
-    """The states of apps (user None) and users that have any."""
-    hashes = [_state_key(keys, *name) for name in names]
+        A field with a different value is kept unless `replace`; other fields are not changed.
+        """
+        key = self._state_key(item.app_name, item.user_id)
+        fields = {
+            name.encode("utf-8", "surrogatepass"): json_bytes(value)
+            for name, value in item.state.items()
+        }
+        command = "HSET" if replace else "HSETNX"  # a value set meanwhile is kept
 
-    async def run(client: Client, attempt: int) -> list[Any]:
-        types = await scripts.run_all(client, [("TYPE", key) for key in hashes])
-        wanted = [
-            (name, key)
-            for name, key, kind in zip(names, hashes, types, strict=True)
-            if kind == b"hash"
-        ]
-        found = await scripts.run_all(client, [("HGETALL", key) for _, key in wanted])
-        return [(name, fields) for (name, _), fields in zip(wanted, found, strict=True)]
+        async def run(client: Client, attempt: int) -> list[Any]:
+            before = await scripts.run_all(client, [("HGET", key, field) for field in fields])
+            await scripts.run_all(client, [(command, key, *pair) for pair in fields.items()])
+            return before
 
-    found = await server.call(run) if hashes else []
-    return [StoredState(app, user, decode_state(fields)) for (app, user), fields in found if fields]
+        if not fields:
+            return {}
+        return {
+            name: compared(before, after, replace=replace)
+            for name, after, before in zip(
+                item.state, fields.values(), await self._client.call(run), strict=True
+            )
+        }
 
+    def _put_call(self, item: StoredValue, *, replace: bool) -> ScriptCall:
+        indexes = [] if self.settings.is_cluster else [self.keys.user_sessions(*item.ref.user)]
+        ttl_ms = 0 if item.ttl_ms is None else max(1, item.ttl_ms)
+        return ScriptCall(
+            scripts.PUT_DOCUMENT,
+            [self.keys.session(item.ref), *indexes],
+            [item.value, ttl_ms, item.ref.session_id, int(replace)],
+        )
 
-async def put_state(
-    server: RedisClient, keys: Keys, item: StoredState, *, replace: bool
-) -> dict[str, PutResult]:
-    """Write the fields of a state; those that are there with another value only to `replace`.
-
-    Returns what came of each. Other fields stay as they are.
-    """
-    key = _state_key(keys, item.app_name, item.user_id)
-    names = list(item.state)
-    fields = [name.encode("utf-8", "surrogatepass") for name in names]
-    written = [json_bytes(item.state[name]) for name in names]
-
-    async def run(client: Client, attempt: int) -> list[Any]:
-        before = await scripts.run_all(client, [("HGET", key, field) for field in fields])
-        pairs = zip(fields, written, strict=True)
-        command = "HSET" if replace else "HSETNX"  # set by another meanwhile: that one stays
-        await scripts.run_all(client, [(command, key, field, value) for field, value in pairs])
-        return before
-
-    if not names:
-        return {}
-    outcomes: dict[str, PutResult] = {}
-    for name, value, before in zip(names, written, await server.call(run), strict=True):
-        outcomes[name] = compared(before, value, replace=replace)
-    return outcomes
-
-
-def _state_key(keys: Keys, app_name: str, user_id: str | None) -> bytes:
-    return keys.app_state(app_name) if user_id is None else keys.user_state(app_name, user_id)
+    def _state_key(self, app_name: str, user_id: str | None) -> bytes:
+        if user_id is None:
+            return self.keys.app_state(app_name)
+        return self.keys.user_state(app_name, user_id)

@@ -5,7 +5,9 @@ import re
 from adksess.store.errors import InvalidDuration
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_LONGEST = 10 * 365 * 86_400
+MAX_SECONDS = 10 * 365 * 86_400
+"""The longest time to live: ten years."""
+
 _FORM = re.compile(r"(?:\d{1,12}[wdhms])+|\d{1,12}", re.ASCII)
 
 
@@ -24,7 +26,7 @@ def parse_duration(text: str) -> int:
     else:
         parts = re.findall(r"(\d+)([wdhms])", compact)
         seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if seconds > _LONGEST:
+    if seconds > MAX_SECONDS:
         raise InvalidDuration(f"{text!r} is longer than ten years, and nothing here may be.")
     return seconds
 

@@ -16,6 +16,10 @@ class InvalidDuration(AdksessError, ValueError):
     """A duration that is not like 90s, 15m, 2h, 7d or a number of seconds."""
 
 
+class InvalidCursor(AdksessError, ValueError):
+    """A text that is not the cursor of a listing."""
+
+
 class InvalidName(AdksessError, ValueError):
     """An app, user or session name that no key can be made of."""
 

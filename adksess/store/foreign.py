@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self
 
+from adksess.store.batches import batched
 from adksess.store.client import RedisClient
-from adksess.store.read import key_count, scan_keys
+from adksess.store.scan import key_count, scan_keys
 from adksess.store.settings import Settings
 
 _BATCH = 200
@@ -25,8 +26,8 @@ class ReadOnlyRedis:
     async def scan(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
         """Yield the keys that match a pattern, in batches; a key may appear twice."""
         async for batch in scan_keys(self._client, pattern):
-            for start in range(0, len(batch), _BATCH):
-                yield batch[start : start + _BATCH]
+            for few in batched(batch, _BATCH):
+                yield list(few)
 
     async def strings(self, keys: Sequence[bytes]) -> list[tuple[bytes | None, int | None]]:
         """Return value and TTL (ms, None for never) of each key; None for what is no string."""

@@ -1,6 +1,7 @@
-"""How a Redis server is: reachable, which, how fast, how durable."""
+"""Check a Redis server: version, role, latency, persistence, memory."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import RedisCluster
@@ -13,25 +14,41 @@ from adksess.store.models import ServerInfo
 _PINGS = 3
 
 
-async def check(server: RedisClient) -> ServerInfo:
+async def check(client: RedisClient) -> ServerInfo:
     """Ping the server and read its INFO. Raises ServerUnavailable."""
 
-    async def run(client: Client, attempt: int) -> ServerInfo:
-        await client.ping()  # connects
+    async def run(redis: Client, attempt: int) -> ServerInfo:
+        await redis.ping()  # connects
         waits = []
         for _ in range(_PINGS):
             started = time.perf_counter()
-            await client.ping()
+            await redis.ping()
             waits.append(time.perf_counter() - started)
-        return _describe(await _info(client), await _snapshots(client), min(waits) * 1000)
+        offset = await _clock_offset(redis)
+        info, snapshots = await _info(redis), await _snapshots(redis)
+        return replace(_describe(info, snapshots, min(waits) * 1000), clock_offset=offset)
 
-    return await server.call(run)
+    return await client.call(run)
 
 
-async def _info(client: Client) -> dict[str, Any]:
-    """INFO, of any one node of a cluster; empty where the user may not ask."""
+async def _clock_offset(redis: Client) -> float:
+    """Seconds by which the clock of the server, or of one node, is ahead of this machine's."""
+    before = time.time()
     try:
-        info: dict[str, Any] = await client.info()
+        answer: Any = await redis.time()
+    except ResponseError:  # not permitted
+        return 0.0
+    after = time.time()
+    if isinstance(answer, dict):
+        answer = next(iter(answer.values()))
+    seconds, microseconds = answer
+    return float(seconds + microseconds / 1e6 - (before + after) / 2)
+
+
+async def _info(redis: Client) -> dict[str, Any]:
+    """INFO of one node; empty if the user lacks the permission."""
+    try:
+        info: dict[str, Any] = await redis.info()
     except NoPermissionError:
         return {}
     if info and all(isinstance(value, dict) for value in info.values()):
@@ -40,12 +57,12 @@ async def _info(client: Client) -> dict[str, Any]:
     return info
 
 
-async def _snapshots(client: Client) -> str | None:
-    """When the server takes snapshots, empty for never, None where it does not say."""
-    if isinstance(client, RedisCluster):
+async def _snapshots(redis: Client) -> str | None:
+    """The `save` setting, empty for never, None if the server does not tell."""
+    if isinstance(redis, RedisCluster):
         return None
     try:
-        return str((await client.config_get("save")).get("save", ""))
+        return str((await redis.config_get("save")).get("save", ""))
     except ResponseError:  # not permitted, or a managed Redis without CONFIG
         return None
 

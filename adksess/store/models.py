@@ -134,6 +134,8 @@ class ServerInfo:
     """How the server is. `latency_ms` is the best of three pings, in milliseconds; memory is in
     bytes, `maxmemory` 0 for no limit. What the server does not tell is "unknown" or 0.
 
+    `clock_offset` is the server's clock minus this machine's, in seconds.
+
     `redis_version` is the Redis that a Valkey is compatible with. `persistence` is
     "append-only file", "snapshots", both, or "none".
     """
@@ -148,6 +150,7 @@ class ServerInfo:
     maxmemory_policy: str
     used_memory: int
     maxmemory: int
+    clock_offset: float = 0.0
 
     @property
     def is_too_old(self) -> bool:

@@ -117,8 +117,8 @@ _MEANINGS: dict[type[Exception], str] = {
     exceptions.AuthorizationError: _LOGIN_REJECTED,
     exceptions.AuthenticationWrongNumberOfArgsError: _LOGIN_REJECTED,
     exceptions.NoPermissionError: (
-        "{where} does not permit this user {what}: give it the rights that the README lists under "
-        "ACL."
+        "{where} does not permit this user {what}: grant it the rights listed under ACL in "
+        ".github/docs/deployment.md."
     ),
     exceptions.OutOfMemoryError: (
         "{where} is out of memory (maxmemory) and stored nothing: raise maxmemory, or delete "

@@ -1,4 +1,4 @@
-"""The Lua scripts of the store, and how they are called."""
+"""The Lua scripts of the store, and calls of several commands and scripts."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -10,17 +10,22 @@ from typing import Any, TypeAlias, cast
 from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 
+from adksess.store.batches import batched
 from adksess.store.connect import Client
 
 Argument: TypeAlias = str | bytes | int | float
 
-_SIDE_BY_SIDE = 20
-"""Calls that one call to a cluster makes at the same time, each with a connection of its own."""
+_CLUSTER_CALLS = 20
+"""Parallel calls to a cluster, each on its own connection."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """A Lua script, called by its hash. One that the server does not hold is sent with the call."""
+    """A Lua script, called by its hash, or by its text when the server does not know the hash.
+
+    redis-py's own Script class costs a second round trip in a pipeline, and leaks connections
+    when one breaks.
+    """
 
     text: str
     sha: str
@@ -40,20 +45,22 @@ class Script:
             return await execute(client, "EVAL", self.text, len(keys), *keys, *args)
 
 
-CREATE = Script.load("_index_session", "create_session")
-APPEND = Script.load("_index_session", "append_event")
-EXPIRE = Script.load("_index_session", "set_expiry")
-ENTER = Script.load("_index_session", "index_add")
-LEAVE = Script.load("index_remove")
-PRUNE = Script.load("index_prune")
-REPLACE = Script.load("replace_document")
-PURGE = Script.load("purge_sessions")
-TAILS = Script.load("read_tails")
+CREATE_SESSION = Script.load("_index_session", "create_session")
+APPEND_EVENT = Script.load("_index_session", "append_event")
+PUT_DOCUMENT = Script.load("_index_session", "put_document")
+SET_EXPIRY = Script.load("_index_session", "set_expiry")
+INDEX_ADD = Script.load("_index_session", "index_add")
+INDEX_REMOVE = Script.load("index_remove")
+INDEX_PRUNE = Script.load("index_prune")
+INDEX_PRUNE_APP = Script.load("index_prune_app")
+REPLACE_DOCUMENT = Script.load("replace_document")
+PURGE_SESSIONS = Script.load("purge_sessions")
+READ_TAILS = Script.load("read_tails")
 
 
 @dataclass(frozen=True)
 class ScriptCall:
-    """A script with its keys and arguments, to stand among the commands of `run_all`."""
+    """A script with its keys and arguments, for run_all()."""
 
     script: Script
     keys: Sequence[bytes]
@@ -61,14 +68,15 @@ class ScriptCall:
 
 
 async def run_all(client: Client, calls: Sequence[tuple[Argument, ...] | ScriptCall]) -> list[Any]:
-    """Run commands and scripts in one round trip; on a cluster, side by side.
+    """Run commands and scripts in one round trip; on a cluster, in parallel.
 
     Raises the first error. The calls are independent: another may have been carried out.
     """
+    if len(calls) == 1:
+        return [await _run_one(client, calls[0])]
     if isinstance(client, RedisCluster):
         answers = []
-        for start in range(0, len(calls), _SIDE_BY_SIDE):
-            batch = calls[start : start + _SIDE_BY_SIDE]
+        for batch in batched(calls, _CLUSTER_CALLS):
             answers += await asyncio.gather(*(_run_one(client, call) for call in batch))
         return answers
     async with client.pipeline(transaction=False) as pipeline:

@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 APP, USER, TEMP = "app:", "user:", "temp:"
 """Prefixes of state keys in ADK. A key with none belongs to its session; `temp:` is not stored."""
 
-_NOTHING: Mapping[str, Any] = {}
+_EMPTY: Mapping[str, Any] = {}
 
 
 class StateDelta(NamedTuple):
     """State to write, by scope. Keys are without `app:` and `user:`."""
 
-    session: Mapping[str, Any] = _NOTHING
-    app: Mapping[str, Any] = _NOTHING
-    user: Mapping[str, Any] = _NOTHING
+    session: Mapping[str, Any] = _EMPTY
+    app: Mapping[str, Any] = _EMPTY
+    user: Mapping[str, Any] = _EMPTY
+
+
+NO_STATE = StateDelta()
 
 
 def merge_scopes(

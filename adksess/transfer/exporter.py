@@ -1,78 +1,85 @@
-"""Writing sessions and states as records, a few at a time."""
+"""Export sessions and states as lines of JSON, a few at a time."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from adksess.store.models import SessionSummary, StoredState
 from adksess.store.store import SessionStore
-from adksess.transfer.ndjson import SessionRecord, state_line
+from adksess.transfer.ndjson import session_line, state_line
 
 _BATCH = 500
 _BATCH_BYTES = 4_000_000
-_NAMED = 20
+_MAX_REPORTED = 20
+
+Owner = tuple[str, str | None]
+"""An app, or a user of one: whose state it is."""
 
 Write = Callable[[bytes], object]
 
 
 @dataclass
-class Exported:
-    """What was written. `left_out` are the first sessions that cannot be read."""
+class ExportReport:
+    """What was exported. `unreadable` counts all, `skipped` are the first of them.
+
+    `longest_line` is in bytes.
+    """
 
     sessions: int = 0
     states: int = 0
     unreadable: int = 0
-    left_out: list[SessionSummary] = field(default_factory=list)
+    longest_line: int = 0
+    skipped: list[SessionSummary] = field(default_factory=list)
 
 
 async def export_sessions(
     store: SessionStore,
     batches: AsyncIterable[Sequence[SessionSummary]],
     write: Write,
-    done: Exported,
+    report: ExportReport,
     *,
-    note_owners: bool,
-) -> set[tuple[str, str | None]]:
-    """Write the sessions of each batch; one that has gone meanwhile is left out.
+    collect_owners: bool,
+) -> set[Owner]:
+    """Write the sessions of each batch, but for those that were deleted meanwhile.
 
-    Returns their apps and users, if `note_owners`.
+    Returns their apps and users, if `collect_owners`.
     """
-    owners: set[tuple[str, str | None]] = set()
+    owners: set[Owner] = set()
     async for batch in batches:
         readable = [summary for summary in batch if summary.tail]
         unreadable = [summary for summary in batch if not summary.tail]
-        done.unreadable += len(unreadable)
-        done.left_out += unreadable[: _NAMED - len(done.left_out)]
-        for few in in_parts(readable):
-            for stored in await store.values([summary.ref for summary in few]):
-                write(SessionRecord.of(stored).line())
-                done.sessions += 1
-        if note_owners:
+        report.unreadable += len(unreadable)
+        report.skipped += unreadable[: _MAX_REPORTED - len(report.skipped)]
+        for part in in_parts(readable):
+            for stored in await store.values([summary.ref for summary in part]):
+                line = session_line(stored)
+                write(line)
+                report.sessions += 1
+                report.longest_line = max(report.longest_line, len(line))
+        if collect_owners:
             owners |= {(summary.ref.app_name, None) for summary in readable}
             owners |= {(summary.ref.app_name, summary.ref.user_id) for summary in readable}
     return owners
 
 
 async def export_states(
-    batches: AsyncIterable[Sequence[StoredState]], write: Write, done: Exported
+    batches: AsyncIterable[Sequence[StoredState]], write: Write, report: ExportReport
 ) -> None:
-    """Write states."""
+    """Write the states of each batch."""
     async for batch in batches:
         for state in batch:
             write(state_line(state))
-            done.states += 1
+            report.states += 1
 
 
-async def states_of(
-    store: SessionStore, owners: set[tuple[str, str | None]]
-) -> AsyncIterator[list[StoredState]]:
-    """The states of certain apps and users."""
+async def states_of(store: SessionStore, owners: set[Owner]) -> AsyncIterator[list[StoredState]]:
+    """Yield the states of some apps and users."""
     ordered = sorted(owners, key=lambda owner: (owner[0], owner[1] is not None, owner[1] or ""))
     for start in range(0, len(ordered), _BATCH):
         yield await store.state_of(ordered[start : start + _BATCH])
 
 
 def in_parts(batch: Sequence[SessionSummary]) -> list[list[SessionSummary]]:
-    """Sessions in parts that are read in one go: a document may have megabytes."""
+    """Split sessions into parts of a few megabytes, each of which is read in one round trip."""
     parts: list[list[SessionSummary]] = []
     size = _BATCH_BYTES
     for summary in batch:

@@ -1,4 +1,4 @@
-"""The files of export and import: whole or not there at all, compressed or not, or a pipe."""
+"""Files of export and import: written as a whole or not at all, compressed or not, or a pipe."""
 
 import gzip
 import os
@@ -12,18 +12,24 @@ from typing import BinaryIO, cast
 
 from adksess.store.errors import AdksessError
 
+MAX_LINE = 64 * 1024 * 1024
+"""The longest line of an import, in bytes, unless another limit is given."""
+
 _GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SKIPPED = 1 << 20
 
 
-class FileProblem(AdksessError):
-    """A file that cannot be read or written."""
+class FileError(AdksessError):
+    """A file cannot be read or written."""
 
 
 @contextmanager
-def writing(path: Path | None) -> Iterator[BinaryIO]:
-    """A file to write, or stdout for None. An interruption leaves no half of it behind.
+def output_file(path: Path | None) -> Iterator[BinaryIO]:
+    """Open a file to write, or stdout for None.
 
-    A regular file takes its name when it is complete, and is for its owner's eyes only.
+    A regular file is readable by its owner only, and replaces an existing one when the block
+    ends without an exception. A symlink is kept, and its target replaced.
     """
     if path is None:
         try:
@@ -31,38 +37,41 @@ def writing(path: Path | None) -> Iterator[BinaryIO]:
             sys.stdout.buffer.flush()
         except BrokenPipeError as exc:  # as with `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise FileProblem("Nobody reads the output any more: it is not complete.") from exc
+            raise FileError("The output pipe was closed: the export is incomplete.") from exc
         return
     try:
-        if path.exists() and not path.is_file():  # a named pipe, /dev/null
-            with path.open("wb") as file, _packed(file, path) as packed:
+        target = path.resolve() if path.is_symlink() else path
+        if target.exists() and not target.is_file():  # a named pipe, /dev/null
+            with target.open("wb") as file, _compressed(file, path) as packed:
                 yield packed
             return
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as exc:
-        raise _problem("write", path, exc) from exc
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=".part", dir=target.parent
+        )
+    except (OSError, RuntimeError) as exc:  # RuntimeError: a loop of symlinks
+        raise _file_error("write", path, exc) from exc
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            with _packed(file, path) as packed:
+            with _compressed(file, path) as packed:
                 yield packed
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        part.replace(target)
     except OSError as exc:
-        raise _problem("write", path, exc) from exc
+        raise _file_error("write", path, exc) from exc
     finally:
         part.unlink(missing_ok=True)
 
 
 @contextmanager
-def reading(name: str, *, twice: bool = False) -> Iterator[BinaryIO]:
-    """A file to read, `-` for stdin. With `twice` it can be rewound, even if it is a pipe."""
+def input_file(name: str, *, rewindable: bool = False) -> Iterator[BinaryIO]:
+    """Open a file to read, stdin for `-`. A `rewindable` one can be read twice, even a pipe."""
     try:
         if name != "-":
             with Path(name).open("rb") as file:
                 yield file
-        elif twice:
+        elif rewindable:
             with tempfile.TemporaryFile() as spool:
                 while block := sys.stdin.buffer.read(1 << 20):
                     spool.write(block)
@@ -71,39 +80,48 @@ def reading(name: str, *, twice: bool = False) -> Iterator[BinaryIO]:
         else:
             yield sys.stdin.buffer
     except OSError as exc:
-        raise _problem("read", Path(name), exc) from exc
+        raise _file_error("read", Path(name), exc) from exc
 
 
-def lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers from 1. Unpacks gzip by its first bytes.
+def read_lines(file: BinaryIO, max_line: int = MAX_LINE) -> Iterator[tuple[int, bytes | None]]:
+    """Yield the lines that are not blank, with their numbers from 1.
 
-    Raises FileProblem when compressed data breaks off.
+    A line of more than `max_line` bytes is None: it is skipped without being held in memory.
+    Data that is compressed with gzip is decompressed. Raises FileError when that is damaged.
     """
     start = file.peek(2)[:2] if hasattr(file, "peek") else b""
-    packed = start == _GZIP
+    source = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if start == _GZIP else file
     number = 0
     try:
-        for line in cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file:
+        while line := source.readline(max_line + 1):
             number += 1
-            if line.strip():
-                yield number, line
+            if number == 1:
+                line = line.removeprefix(_BYTE_ORDER_MARK)
+            if len(line) > max_line and not line.endswith(b"\n"):
+                while line and not line.endswith(b"\n"):
+                    line = source.readline(_SKIPPED)
+                yield number, None
+            elif not line.isspace():
+                held = [line]
+                del line  # the caller can free it: a line may have hundreds of megabytes
+                yield number, held.pop()
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
-        raise FileProblem(
-            f"The compressed data breaks off after line {number:,}: the file is damaged or not "
-            "complete. What stood before that was read."
+        raise FileError(
+            f"The compressed data is damaged or incomplete after line {number:,}. The lines "
+            "before were read."
         ) from exc
 
 
 @contextmanager
-def _packed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+def _compressed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
     if path.suffix == ".gz":
-        # a low level: the network and JSON, not the disk, set the pace
+        # a low level: the network and JSON limit the speed, not the disk
         with gzip.GzipFile(path.stem, "wb", 3, file) as packed:
             yield cast("BinaryIO", packed)
     else:
         yield file
 
 
-def _problem(verb: str, path: Path, exc: OSError) -> FileProblem:
-    why = exc.strerror or type(exc).__name__
-    return FileProblem(f"Cannot {verb} {path}: {why}. Name a file that can be.")
+def _file_error(verb: str, path: Path, exc: Exception) -> FileError:
+    reason = getattr(exc, "strerror", None) or type(exc).__name__
+    return FileError(f"Cannot {verb} {path}: {reason}. Choose another path.")

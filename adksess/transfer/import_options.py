@@ -1,4 +1,4 @@
-"""How to import."""
+"""Options of an import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class OnConflict(StrEnum):
-    """What to do where a session, or a key of a state, is there already with other content."""
+    """What to do if a session, or a key of a state, exists with different content."""
 
     SKIP = "skip"
     REPLACE = "replace"
@@ -15,9 +15,13 @@ class OnConflict(StrEnum):
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How to import. `ttl` in seconds (0 for ever) replaces every expiry, None keeps them."""
+    """Options of an import. `ttl` in seconds (0 for never) replaces every expiry, None keeps them.
+
+    `rename_apps` and `rename_users` map old names to new ones.
+    """
 
     on_conflict: OnConflict = OnConflict.SKIP
     ttl: int | None = None
     rename_apps: Mapping[str, str] = field(default_factory=dict)
+    rename_users: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False

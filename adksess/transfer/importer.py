@@ -1,34 +1,38 @@
-"""Putting records back, each one validated before it is written."""
+"""Import records: validated sessions and states, a batch at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from adksess.store.document import json_bytes
 from adksess.store.errors import InvalidName, SessionUnreadable, WrongType
-from adksess.store.keys import SessionRef
 from adksess.store.models import PutResult, StoredState, StoredValue, compared
 from adksess.store.store import SessionStore
 from adksess.transfer.import_options import ImportOptions, OnConflict
-from adksess.transfer.ndjson import InvalidRecord, SessionRecord, read_line, renamed
+from adksess.transfer.ndjson import InvalidRecord, Record, renamed, same_session
 
 _BATCH = 200
 _BATCH_BYTES = 4_000_000
-_NAMED = 20
-_UNFIT = "its key in Redis holds something that is not a session"
+_MAX_REPORTED = 20
+_WRONG_TYPE = "its key in Redis holds something that is not a session"
 
 
 @dataclass(frozen=True)
-class RejectedLine:
-    """A line that was not imported, and why, in words that do not repeat it."""
+class Rejection:
+    """A record that was not imported: where it was read, and why, without its content."""
 
-    line: int
-    why: str
+    where: str
+    reason: str
 
 
 @dataclass
-class Imported:
-    """What came of the lines. `troubles` and `conflicts` name the first, the numbers count all."""
+class ImportReport:
+    """What was imported. `rejections` and `conflicts` are the first, the numbers count all.
 
+    `read` counts the records that were read. A conflict is a place in the input and the session
+    that exists with different content.
+    """
+
+    read: int = 0
     sessions: int = 0
     replaced: int = 0
     unchanged: int = 0
@@ -36,153 +40,171 @@ class Imported:
     expired: int = 0
     state_keys: int = 0
     state_keys_skipped: int = 0
-    refused: int = 0
-    troubles: list[RejectedLine] = field(default_factory=list)
-    conflicts: list[tuple[int, str]] = field(default_factory=list)
+    rejected: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    conflicts: list[tuple[str, str]] = field(default_factory=list)
 
-    def refuse(self, line: int, why: str) -> None:
-        """Count a line that is not imported."""
-        self.refused += 1
-        if len(self.troubles) < _NAMED:
-            self.troubles.append(RejectedLine(line, why))
+    def reject(self, where: str, reason: str) -> None:
+        """Count a record that is not imported."""
+        self.rejected += 1
+        if len(self.rejections) < _MAX_REPORTED:
+            self.rejections.append(Rejection(where, reason))
+
+
+Entry = tuple[str, Record | InvalidRecord]
+"""A record, or why there is none, and where it was read, such as "line 7"."""
 
 
 @dataclass(frozen=True)
-class _Line:
-    number: int
-    item: StoredValue
+class _Item:
+    where: str
+    value: StoredValue
 
 
-async def import_lines(
+async def import_records(
     store: SessionStore,
-    lines: Iterable[tuple[int, bytes]],
-    plan: ImportOptions,
-    advance: Callable[[int], None],
-) -> Imported:
-    """Import numbered lines; with `dry_run` only find out what would come of them."""
-    done = Imported()
-    for batch in _batches(lines, plan, done, advance):
-        if isinstance(batch, StoredState):
-            await _state(store, batch, plan, done)
-        else:
-            _count(done, batch, await _put(store, batch, plan, done))
-    return done
+    entries: Iterable[Entry],
+    options: ImportOptions,
+    report: ImportReport,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Import records and count them in `report`; with `dry_run` only count.
+
+    When reading the entries fails, those before are imported, then the error is raised.
+    """
+    batch: list[_Item] = []
+    try:
+        for where, entry in entries:
+            report.read += 1
+            advance(1)
+            accepted = _accepted(where, entry, options, report)
+            del entry  # a session may have hundreds of megabytes
+            if isinstance(accepted, StoredState):
+                await _put_state(store, accepted, options, report)
+            elif accepted is not None:
+                batch.append(accepted)
+            if len(batch) >= _BATCH or _size(batch) > _BATCH_BYTES:
+                full, batch = batch, []
+                await _put_batch(store, full, options, report)
+    finally:
+        await _put_batch(store, batch, options, report)
 
 
-def _batches(
-    lines: Iterable[tuple[int, bytes]],
-    plan: ImportOptions,
-    done: Imported,
-    advance: Callable[[int], None],
-) -> Iterator[list[_Line] | StoredState]:
-    """Sessions by the batch, states one by one. The lines that are no use are counted here."""
-    batch: list[_Line] = []
-    size = 0
-    for number, line in lines:
-        advance(1)
-        try:
-            record = renamed(read_line(line), plan.rename_apps)
-        except InvalidRecord as exc:
-            done.refuse(number, str(exc))
-            continue
-        except InvalidName:
-            done.refuse(number, "its names are not Unicode")
-            continue
-        if isinstance(record, StoredState):
-            yield record
-            continue
-        item = _item(record, plan, done)
-        if item is None:
-            continue
-        batch.append(_Line(number, item))
-        size += len(item.value)
-        if len(batch) >= _BATCH or size > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _accepted(
+    where: str, entry: Record | InvalidRecord, options: ImportOptions, report: ImportReport
+) -> StoredState | _Item | None:
+    """Return what to store of an entry; None, and counted, when that is nothing."""
+    if isinstance(entry, InvalidRecord):
+        report.reject(where, str(entry))
+        return None
+    record = renamed(entry, options.rename_apps, options.rename_users)
+    if isinstance(record, StoredState):
+        return record
+    value = record.stored(options.ttl)
+    if value is None:
+        report.expired += 1
+        return None
+    return _Item(where, value)
 
 
-def _item(record: SessionRecord, plan: ImportOptions, done: Imported) -> StoredValue | None:
-    item = record.stored(plan.ttl)
-    if item is None:
-        done.expired += 1
-    return item
+def _size(batch: Sequence[_Item]) -> int:
+    return sum(len(item.value.value) for item in batch)
+
+
+async def _put_batch(
+    store: SessionStore, batch: Sequence[_Item], options: ImportOptions, report: ImportReport
+) -> None:
+    """Store sessions; if one cannot be stored, each by itself to find out which."""
+    if not batch:
+        return
+    try:
+        results = await _put(store, batch, options)
+    except (InvalidName, SessionUnreadable, WrongType):
+        for item in batch:
+            try:
+                _count(report, [item], await _put(store, [item], options))
+            except InvalidName:
+                report.reject(item.where, "its names are not Unicode")
+            except (SessionUnreadable, WrongType):
+                report.reject(item.where, _WRONG_TYPE)
+        return
+    _count(report, batch, results)
 
 
 async def _put(
-    store: SessionStore, batch: Sequence[_Line], plan: ImportOptions, done: Imported
-) -> list[PutResult | None]:
-    replace = plan.on_conflict is OnConflict.REPLACE
-    items = [line.item for line in batch]
-    try:
-        if plan.dry_run:
-            return await _compare(store, items, replace=replace)
-        return list(await store.put(items, replace=replace))
-    except (SessionUnreadable, WrongType):
-        pass  # one key of the batch: find out which
-    outcomes: list[PutResult | None] = []
-    for line in batch:
-        try:
-            outcomes += (
-                await _compare(store, [line.item], replace=replace)
-                if plan.dry_run
-                else await store.put([line.item], replace=replace)
-            )
-        except (SessionUnreadable, WrongType):
-            done.refuse(line.number, _UNFIT)
-            outcomes.append(None)
-    return outcomes
+    store: SessionStore, batch: Sequence[_Item], options: ImportOptions
+) -> list[PutResult]:
+    replace = options.on_conflict is OnConflict.REPLACE
+    if options.dry_run:
+        return await _compare(store, batch, replace=replace)
+    results = await store.put([item.value for item in batch], replace=replace)
+    doubtful = [
+        item for item, result in zip(batch, results, strict=True) if result is PutResult.EXISTS
+    ]
+    if doubtful:
+        # a stored document may differ in its layout alone, such as one of another tool
+        stored = {v.ref: v for v in await store.values([item.value.ref for item in doubtful])}
+        return [
+            PutResult.SAME
+            if result is PutResult.EXISTS and same_session(stored.get(item.value.ref), item.value)
+            else result
+            for item, result in zip(batch, results, strict=True)
+        ]
+    return list(results)
 
 
 async def _compare(
-    store: SessionStore, items: Sequence[StoredValue], *, replace: bool
-) -> list[PutResult | None]:
-    there: dict[SessionRef, bytes] = {
-        stored.ref: stored.value for stored in await store.values([item.ref for item in items])
-    }
-    outcomes: list[PutResult | None] = []
-    for item in items:
-        outcomes.append(compared(there.get(item.ref), item.value, replace=replace))
-        there.setdefault(item.ref, item.value)  # a line may come twice
-    return outcomes
+    store: SessionStore, batch: Sequence[_Item], *, replace: bool
+) -> list[PutResult]:
+    existing = {v.ref: v for v in await store.values([item.value.ref for item in batch])}
+    results: list[PutResult] = []
+    for item in batch:
+        stored = existing.setdefault(item.value.ref, item.value)
+        if stored is item.value:
+            result = PutResult.STORED
+        elif same_session(stored, item.value):
+            result = PutResult.SAME
+        else:
+            result = PutResult.REPLACED if replace else PutResult.EXISTS
+        results.append(result)
+    return results
 
 
-def _count(done: Imported, batch: Sequence[_Line], outcomes: Sequence[PutResult | None]) -> None:
-    for line, outcome in zip(batch, outcomes, strict=True):
-        if outcome is PutResult.STORED:
-            done.sessions += 1
-        elif outcome is PutResult.REPLACED:
-            done.replaced += 1
-        elif outcome is PutResult.SAME:
-            done.unchanged += 1
-        elif outcome is PutResult.WRONG_TYPE:
-            done.refuse(line.number, _UNFIT)
-        elif outcome is PutResult.EXISTS:
-            done.skipped += 1
-            if len(done.conflicts) < _NAMED:
-                done.conflicts.append((line.number, "/".join(line.item.ref)))
+def _count(report: ImportReport, batch: Sequence[_Item], results: Sequence[PutResult]) -> None:
+    for item, result in zip(batch, results, strict=True):
+        if result is PutResult.STORED:
+            report.sessions += 1
+        elif result is PutResult.REPLACED:
+            report.replaced += 1
+        elif result is PutResult.SAME:
+            report.unchanged += 1
+        elif result is PutResult.WRONG_TYPE:
+            report.reject(item.where, _WRONG_TYPE)
+        elif result is PutResult.EXISTS:
+            report.skipped += 1
+            if len(report.conflicts) < _MAX_REPORTED:
+                report.conflicts.append((item.where, item.value.ref.path))
 
 
-async def _state(
-    store: SessionStore, item: StoredState, plan: ImportOptions, done: Imported
+async def _put_state(
+    store: SessionStore, item: StoredState, options: ImportOptions, report: ImportReport
 ) -> None:
-    replace = plan.on_conflict is OnConflict.REPLACE
-    if plan.dry_run:
-        found = await store.state_of([(item.app_name, item.user_id)])
-        there = found[0].state if found else {}
-        outcomes = {
+    replace = options.on_conflict is OnConflict.REPLACE
+    if options.dry_run:
+        stored = await store.state_of([(item.app_name, item.user_id)])
+        existing = stored[0].state if stored else {}
+        results = {
             name: compared(
-                json_bytes(there[name]) if name in there else None,
+                json_bytes(existing[name]) if name in existing else None,
                 json_bytes(value),
                 replace=replace,
             )
             for name, value in item.state.items()
         }
     else:
-        outcomes = await store.put_state(item, replace=replace)
-    taken = sum(outcome is PutResult.EXISTS for outcome in outcomes.values())
-    done.state_keys += sum(
-        outcome in (PutResult.STORED, PutResult.REPLACED) for outcome in outcomes.values()
+        results = await store.put_state(item, replace=replace)
+    report.state_keys += sum(
+        result in (PutResult.STORED, PutResult.REPLACED) for result in results.values()
     )
-    done.state_keys_skipped += taken
+    report.state_keys_skipped += sum(result is PutResult.EXISTS for result in results.values())

@@ -5,26 +5,28 @@
     {"adksess":1,"kind":"app_state","app_name":"demo","state":{…}}
     {"adksess":1,"kind":"user_state","app_name":"demo","user_id":"ada","state":{…}}
 
-`expires_at` is null for a session that never expires. The document is exactly what stands at the
-session's key, with tabs where it has newlines, so that it fits on a line and can be put back byte
-for byte. One that has tabs of its own stands as text in `document_text`.
+`expires_at` is null for a session that never expires. `document` is the stored document with tabs
+in place of newlines: the JSON is the same, and a reader can split it at the tabs and parse one
+event at a time. A document that another program rewrote is parsed whole.
 """
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from adksess.store.document import (
     Document,
+    Tail,
     decode,
     encode,
-    find_tail,
     iso_time,
     json_bytes,
     parse_json,
 )
+from adksess.store.durations import MAX_SECONDS
 from adksess.store.errors import SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import StoredState, StoredValue
@@ -33,7 +35,11 @@ SCHEMA = 1
 """The version of the schema, which every line carries as `adksess`."""
 
 _DOCUMENT = b',"document":'
+_EVENTS = b',"events":['
+_TAIL = b'\t],"state":{'
 _LATEST = 253_402_300_799.0  # the end of the year 9999, which ISO 8601 can still write
+_TAIL_FIELDS = frozenset(Tail._fields) | {"tail_bytes"}
+_NAMES = frozenset(SessionRef._fields)
 
 
 class InvalidRecord(ValueError):
@@ -44,47 +50,48 @@ class InvalidRecord(ValueError):
 class SessionRecord:
     """One session. `expires_at` is in Unix seconds, None for never."""
 
-    ref: SessionRef
-    value: bytes
+    document: Document
     expires_at: float | None
 
-    @classmethod
-    def of(cls, stored: StoredValue) -> "SessionRecord":
-        """The record of a session as it was read just now."""
-        expires = None if stored.ttl_ms is None else time.time() + stored.ttl_ms / 1000
-        return cls(stored.ref, stored.value, expires)
-
     def stored(self, ttl: int | None = None) -> StoredValue | None:
-        """What to put back; None when it has expired. `ttl` (0 for ever) replaces its expiry."""
-        if ttl is not None:
-            return StoredValue(self.ref, self.value, ttl * 1000 or None)
-        if self.expires_at is None:
-            return StoredValue(self.ref, self.value, None)
-        left = round((self.expires_at - time.time()) * 1000)
-        return StoredValue(self.ref, self.value, left) if left > 0 else None
+        """Return what to store; None when it has expired.
 
-    def line(self) -> bytes:
-        """The record as JSON on one line, with its newline."""
-        expires = None if self.expires_at is None else iso_time(min(self.expires_at, _LATEST))
-        names = {
-            "adksess": SCHEMA,
-            "kind": "session",
-            "app_name": self.ref.app_name,
-            "user_id": self.ref.user_id,
-            "session_id": self.ref.session_id,
-            "expires_at": expires,
-        }
-        if b"\t" in self.value or b"\r" in self.value:
-            return json_bytes(names | {"document_text": self.value.decode()}) + b"\n"
-        one_line = self.value.replace(b"\n", b"\t")
-        return json_bytes(names)[:-1] + _DOCUMENT + one_line + b"}\n"
+        `ttl` in seconds (0 for never) replaces the expiry.
+        """
+        ttl_ms = None
+        if ttl is not None:
+            ttl_ms = ttl * 1000 or None
+        elif self.expires_at is not None:
+            ttl_ms = round((self.expires_at - time.time()) * 1000)
+            if ttl_ms <= 0:
+                return None
+        return StoredValue(self.document.ref, encode(self.document), ttl_ms)
 
 
 Record = SessionRecord | StoredState
 
 
+def session_line(stored: StoredValue) -> bytes:
+    """Return the line of a session that was read just now, with its newline."""
+    expires_at = None
+    if stored.ttl_ms is not None:
+        expires_at = iso_time(min(time.time() + stored.ttl_ms / 1000, _LATEST))
+    record = {
+        "adksess": SCHEMA,
+        "kind": "session",
+        **stored.ref._asdict(),
+        "expires_at": expires_at,
+    }
+    # in JSON both are white space between tokens; inside of a text they are escaped
+    document = stored.value.translate(_ONE_LINE)
+    return b"".join((json_bytes(record)[:-1], _DOCUMENT, document, b"}\n"))
+
+
+_ONE_LINE = bytes.maketrans(b"\n\r", b"\t\t")
+
+
 def state_line(state: StoredState) -> bytes:
-    """The record of an app's or a user's state, with its newline."""
+    """Return the line of an app's or a user's state, with its newline."""
     owner = {"app_name": state.app_name}
     if state.user_id is not None:
         owner["user_id"] = state.user_id
@@ -94,18 +101,119 @@ def state_line(state: StoredState) -> bytes:
 
 
 def read_line(line: bytes) -> Record:
-    """The record on a line, validated as a whole. Raises InvalidRecord."""
+    """Read a line and validate all of it. Raises InvalidRecord."""
+    try:
+        return _read_parts(line)
+    except InvalidRecord:
+        raise
+    except ValueError:
+        pass  # not as an export writes it
     try:
         fields = parse_json(line)
     except ValueError as exc:
         raise InvalidRecord("it is not JSON, or was cut short") from exc
+    ref, document = _check_header(fields), None
+    if isinstance(ref, StoredState):
+        return ref
+    if isinstance(text := fields.get("document_text"), str):  # exports of before version 0.2
+        document = _parse_text(text)
+    elif isinstance(fields.get("document"), dict):
+        document = fields["document"]
+    if not isinstance(document, dict):
+        raise InvalidRecord("it has no document")
+    return SessionRecord(read_document(document, ref), _expiry(fields))
+
+
+def read_document(fields: Mapping[str, Any], ref: SessionRef) -> Document:
+    """Validate the parsed document of a session. Raises InvalidRecord."""
+    if any(fields.get(name, value) != value for name, value in ref._asdict().items()):
+        raise InvalidRecord("its names are not those in its document")
+    if "tail_bytes" not in fields:
+        return _foreign_document(fields, ref)
+    events = fields.get("events")
+    if not isinstance(events, list):
+        raise InvalidRecord("its document is not a session")
+    rest = {k: v for k, v in fields.items() if k != "events" and k not in _NAMES}
+    lines = [_event_line(event, number) for number, event in enumerate(events, 1)]
+    return Document(ref, _check_tail(rest, len(lines)), lines)
+
+
+def same_session(stored: StoredValue | None, value: StoredValue) -> bool:
+    """Return whether a stored session equals a value, apart from its layout and expiry."""
+    if stored is None or stored.value == value.value:
+        return stored is not None
+    try:
+        one, other = decode(stored.value, stored.ref), decode(value.value, value.ref)
+        if one.tail != other.tail or len(one.events) != len(other.events):
+            return False
+        pairs = zip(one.events, other.events, strict=True)
+        return all(a == b or json_bytes(parse_json(a)) == b for a, b in pairs)
+    except (SessionUnreadable, ValueError):
+        return False
+
+
+def renamed(record: Record, apps: Mapping[str, str], users: Mapping[str, str]) -> Record:
+    """Return the record under the new names of its app and user, if they have any."""
+    if isinstance(record, StoredState):
+        user_id = None if record.user_id is None else users.get(record.user_id, record.user_id)
+        app_name = apps.get(record.app_name, record.app_name)
+        return replace(record, app_name=app_name, user_id=user_id)
+    app_name, user_id, session_id = record.document.ref
+    ref = SessionRef(apps.get(app_name, app_name), users.get(user_id, user_id), session_id)
+    return replace(record, document=replace(record.document, ref=ref))
+
+
+def _read_parts(line: bytes) -> SessionRecord:
+    """Read the line of a session as an export writes it, one event at a time.
+
+    A session of 350 MB takes five times that as parsed JSON. Every part is parsed, so the
+    result is that of parsing the whole. Raises ValueError, also for a line in another form.
+    """
+    start = line.index(_DOCUMENT)
+    fields = parse_json(line[:start] + b"}")
+    ref = _check_header(fields)
+    if isinstance(ref, StoredState):
+        raise ValueError("not a session")
+    start += len(_DOCUMENT)
+    events = line.index(_EVENTS, start)
+    tail = line.index(_TAIL, events)
+    if parse_json(line[start:events] + b"}") != ref._asdict():
+        raise ValueError("other names")
+    rest = line[tail + len(b"\t],") :].rstrip()
+    if not rest.endswith(b"}}"):
+        raise ValueError("the document is not the last field")
+    lines = [
+        _event_line(parse_json(text), number)
+        for number, text in enumerate(_split(line, events + len(_EVENTS), tail), 1)
+    ]
+    return SessionRecord(
+        Document(ref, _check_tail(parse_json(b"{" + rest[:-1]), len(lines)), lines),
+        _expiry(fields),
+    )
+
+
+def _split(line: bytes, start: int, end: int) -> Iterator[bytes]:
+    """Yield the texts between tabs, each but the last with a comma before the next tab."""
+    if start == end:
+        return
+    if line[start : start + 1] != b"\t":
+        raise ValueError("no tab before the first event")
+    start += 1
+    while (comma := line.find(b",\t", start, end)) >= 0:
+        yield line[start:comma]
+        start = comma + 2
+    yield line[start:end]
+
+
+def _check_header(fields: Any) -> SessionRef | StoredState:
+    """Return the names of a session's record, or the whole of a state's."""
     if not isinstance(fields, dict) or "adksess" not in fields:
         raise InvalidRecord("it is not a record of `adksess export`")
     if fields["adksess"] != SCHEMA:
         raise InvalidRecord(f"its schema is not version {SCHEMA}: use the adksess that wrote it")
     kind = fields.get("kind")
     if kind == "session":
-        return _session(line, fields)
+        return checked_ref(*(_text(fields, name) for name in SessionRef._fields))
     if kind == "app_state":
         return StoredState(_text(fields, "app_name"), None, _state(fields))
     if kind == "user_state":
@@ -113,113 +221,87 @@ def read_line(line: bytes) -> Record:
     raise InvalidRecord("its kind is none of session, app_state, user_state")
 
 
-def renamed(record: Record, apps: Mapping[str, str]) -> Record:
-    """The record under the new name of its app, if that has one."""
-    if isinstance(record, StoredState):
-        return replace(record, app_name=apps.get(record.app_name, record.app_name))
-    new = apps.get(record.ref.app_name)
-    if new is None:
-        return record
-    ref = record.ref._replace(app_name=new)
-    if find_tail(record.value) is None:
-        return replace(record, ref=ref, value=encode(_at(decode(record.value, record.ref), ref)))
-    rest = record.value[len(_head(record.ref)) :]
-    return replace(record, ref=ref, value=_head(ref) + rest)
-
-
-def _session(line: bytes, fields: dict[str, Any]) -> SessionRecord:
-    ref = SessionRef(
-        _text(fields, "app_name"), _text(fields, "user_id"), _text(fields, "session_id")
-    )
-    if not ref.session_id.strip():
+def checked_ref(app_name: str, user_id: str, session_id: str) -> SessionRef:
+    """Return the names of a session. Raises InvalidRecord for an id that ADK would change."""
+    if not session_id.strip():
         raise InvalidRecord("its session_id is blank")
-    value = _value(line, fields)
-    try:
-        document = decode(value, ref)
-    except SessionUnreadable as exc:
-        raise InvalidRecord("its document is not a session") from exc
-    parsed = parse_json(value)
-    _check(document, parsed)
-    if find_tail(value) is not None:
-        if not value.startswith(_head(ref) + b","):
-            raise InvalidRecord("its names are not those in its document")
-        canonical = encode(document)
-        # a layout that only looks like ours would be damaged by the next append
-        return SessionRecord(ref, value if _same(value, canonical) else canonical, _expiry(fields))
-    for name, ours in zip(("app_name", "user_id", "session_id"), ref, strict=True):
-        if parsed.get(name, ours) != ours:
-            raise InvalidRecord("its names are not those in its document")
-    if "tail_bytes" in parsed:  # ours, but another program has written the line anew
-        value = encode(_with_tail_of(document, parsed))
-    return SessionRecord(ref, value, _expiry(fields))
+    if session_id != session_id.strip():
+        raise InvalidRecord("its session_id begins or ends with white space, which ADK removes")
+    return SessionRef(app_name, user_id, session_id)
 
 
-def _value(line: bytes, fields: dict[str, Any]) -> bytes:
-    """The document's bytes as they stood at the key."""
-    if isinstance(text := fields.get("document_text"), str):
-        try:
-            return text.encode()
-        except UnicodeEncodeError as exc:
-            raise InvalidRecord("its document_text is not Unicode") from exc
-    if not isinstance(fields.get("document"), dict):
-        raise InvalidRecord("it has no document")
-    raw = line.strip().partition(_DOCUMENT)[2][:-1]
-    try:
-        if parse_json(raw) == fields["document"]:
-            return raw.replace(b"\t", b"\n")
-    except ValueError:
-        pass  # the document does not stand last, so another program wrote the line
-    return json_bytes(fields["document"])
-
-
-def _check(document: Document, parsed: dict[str, Any]) -> None:
-    events = parsed["events"]
-    if len(events) != len(document.events) or len(events) != document.tail.event_count:
-        raise InvalidRecord("the number of its events is not its event_count")
-    for number, event in enumerate(events, 1):
-        if not isinstance(event, dict):
-            raise InvalidRecord(f"event {number} of its document is not an object")
-        stamp = event.get("timestamp")
-        if not isinstance(stamp, int | float) or isinstance(stamp, bool):
-            raise InvalidRecord(f"event {number} of its document has no timestamp")
-    if not isinstance(document.tail.state, dict):
+def _check_tail(fields: Any, events: int) -> Tail:
+    """Validate everything of a document but its names and events."""
+    if not isinstance(fields, dict) or fields.keys() - _TAIL_FIELDS:
+        raise InvalidRecord("its document has fields that this version of adksess does not know")
+    if not isinstance(fields.get("state"), dict):
         raise InvalidRecord("the state in its document is not an object")
-
-
-def _with_tail_of(document: Document, parsed: dict[str, Any]) -> Document:
+    if type(fields.get("event_count")) is not int or fields["event_count"] != events:
+        raise InvalidRecord("the number of its events is not its event_count")
+    _json(fields["state"])
+    ttl = fields.get("ttl")
+    if ttl is not None and (type(ttl) is not int or not 0 < ttl <= MAX_SECONDS):
+        raise InvalidRecord("the ttl in its document is not between one second and ten years")
     try:
-        own_ttl = parsed.get("ttl")
-        tail = document.tail._replace(
-            state=parsed["state"],
-            created_at=iso_time(datetime.fromisoformat(parsed["created_at"]).timestamp()),
-            updated_at=iso_time(datetime.fromisoformat(parsed["updated_at"]).timestamp()),
-            last_update_time=float(parsed["last_update_time"]),
-            newest_event_time=float(parsed["newest_event_time"]),
-            ttl=None if own_ttl is None else int(own_ttl),
+        return Tail(
+            state=fields["state"],
+            created_at=_moment(fields["created_at"]),
+            updated_at=_moment(fields["updated_at"]),
+            last_update_time=_finite(fields["last_update_time"]),
+            event_count=events,
+            newest_event_time=_finite(fields["newest_event_time"]),
+            ttl=ttl,
         )
-        return replace(document, tail=tail)
     except (KeyError, ValueError, TypeError, OverflowError) as exc:
         raise InvalidRecord("its document is not a session") from exc
 
 
-def _same(value: bytes, canonical: bytes) -> bool:
-    """Whether two documents differ at most in the blanks that appends leave at the end."""
-    body, _, _ = value.rpartition(b'"tail_bytes":')
-    expected, _, _ = canonical.rpartition(b'"tail_bytes":')
-    return body.rstrip(b" ") == expected
+def _foreign_document(fields: Mapping[str, Any], ref: SessionRef) -> Document:
+    """Convert a document of another tool."""
+    try:
+        document = decode(_json(fields), ref)
+    except SessionUnreadable as exc:
+        raise InvalidRecord("its document is not a session") from exc
+    for number, line in enumerate(document.events, 1):
+        _event_line(parse_json(line), number)
+    return document
 
 
-def _head(ref: SessionRef) -> bytes:
-    return json_bytes(
-        {"app_name": ref.app_name, "user_id": ref.user_id, "session_id": ref.session_id}
-    )[:-1]
+def _event_line(event: Any, number: int) -> bytes:
+    if not isinstance(event, dict):
+        raise InvalidRecord(f"event {number} of its document is not an object")
+    try:
+        _finite(event.get("timestamp"))
+    except (ValueError, OverflowError) as exc:
+        raise InvalidRecord(f"event {number} of its document has no timestamp") from exc
+    return _json(event)
 
 
-def _at(document: Document, ref: SessionRef) -> Document:
-    return replace(document, ref=ref)
+def _json(value: Any) -> bytes:
+    try:
+        return json_bytes(value)
+    except (RecursionError, ValueError) as exc:
+        raise InvalidRecord("its document is nested too deeply") from exc
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
+def _parse_text(text: str) -> Any:
+    try:
+        return parse_json(text.encode())
+    except ValueError as exc:
+        raise InvalidRecord("its document_text is not JSON") from exc
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
+
+
+def _moment(text: Any) -> str:
+    return iso_time(datetime.fromisoformat(text).timestamp())
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
         raise InvalidRecord(f"its {name} is not a text")
@@ -230,14 +312,14 @@ def _text(fields: dict[str, Any], name: str) -> str:
     return value
 
 
-def _state(fields: dict[str, Any]) -> dict[str, Any]:
+def _state(fields: Mapping[str, Any]) -> dict[str, Any]:
     state = fields.get("state")
     if not isinstance(state, dict):
         raise InvalidRecord("its state is not an object")
     return state
 
 
-def _expiry(fields: dict[str, Any]) -> float | None:
+def _expiry(fields: Mapping[str, Any]) -> float | None:
     expires = fields.get("expires_at")
     if expires is None:
         return None

@@ -1,13 +1,15 @@
 """What lists say of sessions beyond their summaries: title and status, from bounded reads."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from adksess.store.document import parse_json
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.transfer.history import Event
-from adksess.transfer.status import SessionStatus, session_status
+from adksess.transfer.state_path import StatePath
+from adksess.transfer.status import SessionStatus, Status, session_status
 from adksess.transfer.titles import HEAD_BYTES, title_from_head
 
 if TYPE_CHECKING:
@@ -22,6 +24,78 @@ _STATUS_EVENTS = 4
 """Events that a status needs: a call, its first response, a text, and one more."""
 
 _GROWTH = 4
+_ANSWER_SECONDS = 8 * 3_600
+"""How long a person may take to answer a request: a working day."""
+
+
+@dataclass(frozen=True)
+class SessionOverview:
+    """A session as a list shows it.
+
+    `title_source` is `ui` for a title of ADK's web UI, `message` for the first user message, None
+    without a title. `status` is None where it was not read. `values` are those of state paths.
+    """
+
+    summary: SessionSummary
+    title: str = ""
+    title_source: str | None = None
+    status: SessionStatus | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def expires_early(self) -> bool:
+        """Whether the session waits for a person and expires before an answer is likely."""
+        if self.status is None or self.status.status is not Status.WAITING:
+            return False
+        ttl = self.summary.ttl_seconds
+        return ttl is not None and ttl < _ANSWER_SECONDS
+
+
+async def read_overviews(
+    store: "SessionStore",
+    sessions: Sequence[SessionSummary],
+    *,
+    paths: Sequence[StatePath] = (),
+    statuses: Mapping[SessionRef, SessionStatus] | None = None,
+) -> list[SessionOverview]:
+    """Return the overview of each session. Statuses that are known already are not read again."""
+    if statuses is None:
+        statuses = await read_statuses(store, [session.ref for session in sessions])
+    messages = await read_titles(store, [session for session in sessions if not session.title])
+    shared = await _shared_states(store, sessions, paths)
+    overviews = []
+    for session in sessions:
+        message = messages.get(session.ref, "")
+        states = {"": session.tail.state if session.tail else {}, **shared.get(session.ref, {})}
+        overviews.append(
+            SessionOverview(
+                session,
+                title=session.title or message,
+                title_source="ui" if session.title else "message" if message else None,
+                status=statuses.get(session.ref),
+                values={path.name: path.value(states.get(path.scope, {})) for path in paths},
+            )
+        )
+    return overviews
+
+
+async def _shared_states(
+    store: "SessionStore", sessions: Sequence[SessionSummary], paths: Sequence[StatePath]
+) -> dict[SessionRef, dict[str, Mapping[str, Any]]]:
+    """Return the `app:` and `user:` state of each session, if a path names one."""
+    if not any(path.scope for path in paths):
+        return {}
+    users: dict[str, dict[str, None]] = {}
+    for session in sessions:
+        users.setdefault(session.ref.app_name, {})[session.ref.user_id] = None
+    states = {app: await store.states(app, names) for app, names in users.items()}
+    return {
+        session.ref: {
+            "app:": states[session.ref.app_name][0],
+            "user:": states[session.ref.app_name][1][session.ref.user_id],
+        }
+        for session in sessions
+    }
 
 
 async def read_statuses(

@@ -41,10 +41,10 @@ class SourceSession:
 
 @dataclass(frozen=True)
 class SkippedSession:
-    """Something that ought to be a session, and why it cannot be taken over."""
+    """Something that should be a session, and why it cannot be migrated."""
 
     name: str
-    why: str
+    reason: str
 
 
 def from_fields(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from tests.cli.sessions import store_session
 from tests.conftest import Run
 
 
@@ -22,3 +23,11 @@ def run(cli: Run, database: redis.Redis, valkey_url: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("ADKSESS_REDIS_URL", valkey_url)
     monkeypatch.setenv("NO_COLOR", "1")
     return cli
+
+
+@pytest.fixture
+def three(valkey_url: str, database: redis.Redis) -> None:
+    """Two sessions of a user with state, and one that never expires."""
+    store_session(valkey_url, "demo", "ada", "ada-first", user_state={"name": "Ada"})
+    store_session(valkey_url, "demo", "ada", "ada-second")
+    store_session(valkey_url, "other", "bob", "bob-first", ttl=0)

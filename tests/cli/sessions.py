@@ -4,8 +4,16 @@ import asyncio
 import time
 from typing import Any
 
-from adksess.store.keys import SessionRef
+import redis
+
+from adksess.store.document import Document, Tail, encode, iso_time, json_bytes
+from adksess.store.keys import Keys, SessionRef
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
+from tests.conftest import Run
+
+NOW = 1_795_000_000.0
+"""A pinned time: 2026-11-18 12:26:40 UTC."""
 
 
 def store_session(
@@ -29,7 +37,7 @@ def store_session(
     async def fill() -> None:
         async with SessionStore(url) as store:
             await store.create(
-                ref, state=metadata | (state or {}), user_state=user_state, ttl=ttl, now=now
+                ref, StateDelta(metadata | (state or {}), user=user_state or {}), ttl=ttl, now=now
             )
             for number, item in enumerate(tuple(map(_text_event, texts)) + events):
                 stamp = 1_795_000_000.0 + number
@@ -38,6 +46,11 @@ def store_session(
 
     asyncio.run(fill())
     return ref
+
+
+def ids_in(run: Run) -> set[str]:
+    """The ids of all stored sessions."""
+    return set(run("list", "-o", "ids", "-n", "0").out.split())
 
 
 def append_text(url: str, ref: SessionRef, text: str) -> None:
@@ -53,3 +66,37 @@ def append_text(url: str, ref: SessionRef, text: str) -> None:
 
 def _text_event(text: str) -> dict[str, Any]:
     return {"author": "user", "content": {"role": "user", "parts": [{"text": text}]}}
+
+
+def put_document(
+    client: redis.Redis,
+    ref: SessionRef,
+    *events: dict[str, Any],
+    state: dict[str, Any] | None = None,
+    updated: float = NOW,
+    ttl: int | None = 90_100,
+) -> None:
+    """Write a document with its times pinned, as the store would."""
+    times = [event.get("timestamp", updated) for event in events]
+    tail = Tail(
+        state=state or {},
+        created_at=iso_time(min([updated, *times])),
+        updated_at=iso_time(updated),
+        last_update_time=updated,
+        event_count=len(events),
+        newest_event_time=max(times, default=updated),
+    )
+    document = Document(ref, tail, [json_bytes(event) for event in events])
+    client.set(Keys().session(ref), encode(document), ex=ttl)
+
+
+def said(author: str, text: str, **fields: Any) -> dict[str, Any]:
+    """An event with a text."""
+    return {"author": author, "timestamp": NOW, "content": {"parts": [{"text": text}]}} | fields
+
+
+def called(name: str, call_id: str = "c1", **fields: Any) -> dict[str, Any]:
+    """An event of the agent that calls a tool; `args` are its arguments."""
+    call = {"id": call_id, "name": name, "args": fields.pop("args", {})}
+    parts = [{"function_call": call}]
+    return {"author": "helper", "timestamp": NOW, "content": {"parts": parts}} | fields

@@ -13,8 +13,8 @@ import adksess
 from adksess import __main__
 from adksess.cli import app, errors
 from adksess.cli.commands.serve import server as serving
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
-from adksess.cli.options import ConnectionOptions
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
 
@@ -61,7 +61,7 @@ def test_help_lists_what_each_command_says(cli: Callable[..., Any]) -> None:
     context = typer.Context(group)
     listed = " ".join(cli("--help").out.replace("│", "").split())
     for name in group.list_commands(context):
-        command = group.get_command(context, name)
+        _, command, _ = group.resolve_command(context, [name])
         assert f"{name} {command.help.splitlines()[0]}" in listed
         assert f"Examples:\n  adksess {name}" in command.epilog
 
@@ -81,9 +81,9 @@ def test_connection_options_come_last_in_every_command_with_a_store(
     group = typer.main.get_command(app.app)
     context = typer.Context(group)
     for name in group.list_commands(context):
-        if name == "adk":
+        if name in ("adk", "help"):
             continue
-        command = group.get_command(context, name)
+        _, command, _ = group.resolve_command(context, [name])
         connection = [field.name for field in fields(ConnectionOptions)]
         assert [param.name for param in command.params][-len(connection) :] == connection
 
@@ -111,6 +111,56 @@ def test_listing_does_not_import_adk(valkey_url: str) -> None:
     modules = imported_by("list", "-r", valkey_url)
     assert "redis" in modules
     assert not [m for m in modules if m == "google" or m.startswith("google.")]
+
+
+@pytest.mark.parametrize(("alias", "name"), [("ls", "list"), ("rm", "delete")])
+def test_short_names_are_the_same_commands(cli: Callable[..., Any], alias: str, name: str) -> None:
+    short, long = cli(alias, "--help").out.split(), cli(name, "--help").out.split()
+    assert short == [alias if word == name else word for word in long[:4]] + long[4:]
+
+
+def test_help_of_a_command(cli: Callable[..., Any]) -> None:
+    assert cli("help").out == cli("--help").out
+    assert cli("help", "show").out == cli("show", "--help").out
+    assert "<bool>" not in cli("help", "delete").out
+    assert "Run ADK's own command line" in cli("help", "adk").out
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "sentence"),
+    [
+        (["lst"], "", "No such command 'lst'. Did you mean 'list'?"),
+        (["help", "shwo"], "", "No such command 'shwo'. Did you mean 'show'?"),
+        (["--app", "x"], "", "No such option: --app."),
+        (["list", "--app"], " list", "Option '--app' requires an argument."),
+        (
+            ["list", "-n", "x"],
+            " list",
+            "Invalid value for '--limit' / '-n': 'x' is not a whole number.",
+        ),
+        (
+            ["list", "--watch", "0"],
+            " list",
+            "Invalid value for '--watch' / '-w': 0 is less than 0.1.",
+        ),
+        (
+            ["serve", "--port", "70000"],
+            " serve",
+            "Invalid value for '--port': 70000 is more than 65535.",
+        ),
+        (
+            ["stats", "-o", "csv"],
+            " stats",
+            "Invalid value for '--output' / '-o': 'csv' is not one of 'table', 'json'.",
+        ),
+    ],
+)
+def test_a_wrong_word_names_the_help_of_its_command(
+    cli: Callable[..., Any], words: list[str], named: str, sentence: str
+) -> None:
+    result = cli(*words)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"error: {sentence} See adksess{named} --help.\n"
 
 
 def test_version(cli: Callable[..., Any]) -> None:

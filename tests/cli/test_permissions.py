@@ -42,7 +42,7 @@ def test_no_right_to_read_is_not_nothing_there(
         result = run(*words, "-r", url)
         assert (result.code, result.out) == (4, "")
         assert says in result.err
-        assert "README" in result.err
+        assert "deployment.md" in result.err
     assert database.exists("session:demo:ada:first")
 
 

@@ -73,6 +73,12 @@ def test_no_failure_shows_the_password(run: Run, not_redis: int, words: list[str
         assert not [secret for secret in BARE if secret in shown], url
 
 
+def test_the_example_url_of_an_error_is_shown_whole(run: Run) -> None:
+    result = run("list", "-r", "redis://[bad:secret@host/0")
+    assert (result.code, "secret" in result.err) == (2, False)
+    assert "write it like redis://user:password@host:6379/0 and" in result.err
+
+
 def test_a_wrong_password_is_a_sentence(run: Run, database: redis.Redis, valkey_url: str) -> None:
     database.acl_setuser(
         "guarded", enabled=True, passwords=["+right"], categories=["+@all"], keys=["*"]

@@ -1,4 +1,4 @@
-"""A FastAPI app with agents: one session service for its whole life, closed at its end."""
+"""A FastAPI app with agents: one session service, opened and closed with the app."""
 
 import os
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ async def chat(user_id: str, session_id: str, text: str) -> list[str]:
 @app.get("/chat/{user_id}/{session_id}/size")
 async def size(user_id: str, session_id: str) -> dict[str, int]:
     ref = SessionRef("remember", user_id, session_id)
-    # the end of the document alone, however long the conversation is
+    # Reads the end of the document only, however long the conversation is.
     for summary in await app.state.sessions.store.summaries([ref]):
         if summary.tail:
             return {"events": summary.tail.event_count, "bytes": summary.size_bytes}

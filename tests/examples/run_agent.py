@@ -1,4 +1,4 @@
-"""ADK's Runner with sessions that stay: run it again, and the conversation goes on."""
+"""ADK's Runner with sessions in Redis: run it again, and the conversation continues."""
 
 import asyncio
 import os

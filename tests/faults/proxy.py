@@ -10,11 +10,20 @@ answered and the answer is lost; keep the answer for ever, or for a moment."""
 
 
 class Proxy:
-    """Forwards to a port. `choose` names the fault of each request, None for none."""
+    """Forwards to a port. `choose` names the fault of each request, None for none.
 
-    def __init__(self, target: int, choose: Callable[[], str | None]) -> None:
+    `latency` is the time, in seconds, that a new connection takes for one way.
+    """
+
+    def __init__(
+        self,
+        target: int,
+        choose: Callable[[], str | None],
+        latency: Callable[[], float] = lambda: 0,
+    ) -> None:
         self.target = target
         self.choose = choose
+        self.latency = latency
         self.requests = 0
         self.faults = 0
         self.port = 0
@@ -32,10 +41,11 @@ class Proxy:
         self._tasks.add(task)
         server_in, server_out = await asyncio.open_connection("127.0.0.1", self.target)
         faults: list[str] = []
+        latency = self.latency()
         try:
             pumps = (
-                asyncio.ensure_future(self._requests(client_in, server_out, faults)),
-                asyncio.ensure_future(self._answers(server_in, client_out, faults)),
+                asyncio.ensure_future(self._requests(client_in, server_out, faults, latency)),
+                asyncio.ensure_future(self._answers(server_in, client_out, faults, latency)),
             )
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for pump in pumps:
@@ -50,9 +60,14 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _requests(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, faults: list[str]
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        faults: list[str],
+        latency: float,
     ) -> None:
         while data := await source.read(65_536):
+            await asyncio.sleep(latency)
             self.requests += 1
             fault = self.choose()
             if fault:
@@ -64,9 +79,14 @@ class Proxy:
             await sink.drain()
 
     async def _answers(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, faults: list[str]
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        faults: list[str],
+        latency: float,
     ) -> None:
         while data := await source.read(65_536):
+            await asyncio.sleep(latency)
             fault = faults.pop(0) if faults else None
             if fault == STALL:
                 await asyncio.Event().wait()
@@ -82,9 +102,13 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(target: int, choose: Callable[[], str | None]) -> AsyncIterator[Proxy]:
+async def proxy(
+    target: int,
+    choose: Callable[[], str | None] = lambda: None,
+    latency: Callable[[], float] = lambda: 0,
+) -> AsyncIterator[Proxy]:
     """A running proxy."""
-    one = Proxy(target, choose)
+    one = Proxy(target, choose, latency)
     server = await asyncio.start_server(one._connection, "127.0.0.1", 0)
     one.port = server.sockets[0].getsockname()[1]
     try:

@@ -93,26 +93,6 @@ def test_one_service_in_several_threads(service: RedisSessionService) -> None:
         assert mine == [f"{writer} {n}" for n in range(25)]
 
 
-async def test_a_cancelled_append_is_carried_to_its_end(service: RedisSessionService) -> None:
-    """ADK appends while its task is being cancelled: after the reload of a page in mid-run."""
-    session = await service.create_session(app_name=APP, user_id=USER)
-    for number in range(50):
-        task = asyncio.create_task(
-            service.append_event(session, event(f"{number}", state={"n": number}))
-        )
-        for _ in range(number % 5 + 1):
-            await asyncio.sleep(0)
-        if task.cancel():
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        while len(session.events) == number:
-            await asyncio.sleep(0)
-    found = await service.get_session(app_name=APP, user_id=USER, session_id=session.id)
-    assert found == session
-    assert texts(session) == [str(number) for number in range(50)]
-    await service.aclose()
-
-
 async def test_cancelled_reads_leave_no_answer_to_the_next_call(
     service: RedisSessionService,
 ) -> None:

@@ -60,7 +60,13 @@ def test_the_sdist_holds_what_building_and_testing_take(dist: Path) -> None:
     with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= sources("adksess") | sources("tests")
-    assert names >= {"pyproject.toml", "README.md", "LICENSE", "Makefile"}
+    assert names >= {
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        ".github/docs/commands.md",
+    }
     assert not {name for name in names if name.startswith((".venv", ".git/", ".adksess"))}
 
 

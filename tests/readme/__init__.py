@@ -1,1 +1,1 @@
-"""The README kept true: its console blocks and pictures come from real runs."""
+"""Tests of the documentation: commands, examples, options, JSON fields, links and pictures."""

@@ -1,57 +1,65 @@
-"""The README's console blocks: a `$ command` and below it what it prints."""
+"""Console blocks of the documentation: a `$ command`, and below it what it prints."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One command of a console block, and the output that stands below it."""
+    """One command of a console block, and the output below it."""
 
     command: str
     output: str
 
 
-def runs(readme: str) -> Iterator[Run]:
-    """All commands of all console blocks, in order."""
-    for block in _BLOCK.findall(readme):
-        yield from _runs_of(block)
+def blocks(text: str) -> list[list[Run]]:
+    """The console blocks of a page, each a list of commands."""
+    return [list(_runs_of(block)) for block in _BLOCK.findall(text)]
 
 
-def rewrite(readme: str, output_of: Callable[[str], str]) -> str:
-    """The README with each output replaced by what the command prints now."""
+def rewrite(text: str, reset: Callable[[], None], output_of: Callable[[str], str]) -> str:
+    """Return the page with current outputs. An output that only differs in time is kept.
 
-    def renew(block: re.Match[str]) -> str:
-        parts = [f"$ {run.command}\n{output_of(run.command)}" for run in _runs_of(block[1])]
-        return "```console\n" + "\n\n".join(part.rstrip() for part in parts) + "\n```"
+    `reset` is called before each block, `output_of` runs a command.
+    """
 
-    return _BLOCK.sub(renew, readme)
+    def regenerate(block: re.Match[str]) -> str:
+        reset()
+        return "```console\n" + "\n\n".join(map(current, _runs_of(block[1]))) + "\n```"
+
+    def current(run: Run) -> str:
+        output = output_of(run.command)
+        if masked(output) == masked(run.output):
+            output = run.output
+        return f"$ {run.command}\n{output}".rstrip()
+
+    return _BLOCK.sub(regenerate, text)
 
 
 def masked(text: str) -> str:
-    """The text without what differs from run to run: times, durations, sizes in memory."""
+    """Replace what differs from run to run. Widths are kept, so that alignment is compared."""
     for pattern, mask in _VOLATILE:
         text = re.sub(pattern, mask, text)
     lines = (line.rstrip() for line in text.splitlines())
-    # a line for each day: around midnight there is one more
-    return "\n".join(line for line in lines if not _A_DAY.fullmatch(line)).strip()
+    # One line for each day: around midnight there is one more.
+    return "\n".join(line for line in lines if not _DAY.fullmatch(line)).strip()
 
 
-_A_DAY = re.compile(r"<time>( \d+)?")
+_DAY = re.compile(r"YYYY-MM-DD(  [█#]+ +\d+)?")
 _VOLATILE = (
-    (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+\+00:00)?)?", "<time>"),
-    (r"\d\d:\d\d:\d\d", "<time>"),
-    (r"\b(just now|\d+ (min|h|days?) ago)", "<ago>"),
-    (r"\b\d+ days?\b|\b\d+[dhms]( \d+[hms])?\b", "<duration>"),
-    (r'"ttl_seconds": ?\d+', '"ttl_seconds": <seconds>'),
-    (r"\b86[34]\d\d\b", "<seconds>"),
-    (r"\d+\.\d+ ms", "<ms>"),
-    (r"\d+(\.\d+)? (bytes|kB|MB)", "<size>"),
-    (r"(Valkey|Redis|google-adk|redis|adksess) \d+(\.\d+)+", r"\1 <version>"),
-    (r"[ ─━█]+", " "),
+    (r"--wheel-dir wheels \S+", "--wheel-dir wheels CLONE"),
+    (r"\d{4}-\d\d-\d\d", "YYYY-MM-DD"),
+    (r"\d\d:\d\d:\d\d", "HH:MM:SS"),
+    (r"SS\.\d{6}\+00:00", "SS.ffffff+00:00"),
+    (r"\b23h \d\dm\b", "23h MMm"),
+    (r"\b84[45]\d\d\b", "84NNN"),
+    (r"\d+\.\d+ ms", "N.N ms"),
+    (r"\d+\.\d+ MB used", "N.N MB used"),
+    (r"\.gz \(\d+ bytes\)", ".gz (NNN bytes)"),
+    (r"(Valkey|Redis|google-adk|redis|adksess) \d+(\.\d+)+", r"\1 VERSION"),
 )
 
 

@@ -1,66 +1,39 @@
-"""The sessions that the README shows, and the README's own commands run on them."""
+"""The sessions that the documentation shows, and a shell in which its commands run."""
 
 import asyncio
 import io
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis
 from rich.console import Console
 from rich.text import Text
 
+import adksess.demo
 from adksess.store.keys import SessionRef
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 
-README = Path(__file__).parents[2] / "README.md"
 WIDTH = 100
+SHOWN_URL = "redis://localhost:6379/0"
+SHOWN_FOLDER = "/home/ada/chat"
 
-_MAIN = SessionRef("remember", "user", "8e42aa01-7c1f-4c55-9d0b-3f6a1c9b2e11")
-_SECONDS_AGO = 40
-
-
-def fill(url: str) -> None:
-    """Empty the server's database and store the sessions of the README."""
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
-    asyncio.run(_fill(url))
-
-
-async def _fill(url: str) -> None:
-    now = int(time.time()) - _SECONDS_AGO + 0.25
-    async with SessionStore(url) as store:
-        others = (
-            (SessionRef("weather", "bob@example.com", "1f0c7d52-0a4e-4b8e-8f0e-5a5d3c1b9a77"), 0),
-            (
-                SessionRef("weather", "ada@example.com", "c0ffee00-51de-4a11-b0a7-0123456789ab"),
-                None,
-            ),
-        )
-        for ref, ttl in others:
-            await store.create(ref, state=_title("Will it rain?"), ttl=ttl, now=now - 7_200)
-        await store.create(
-            _MAIN, state=_title("My name is Ada"), user_state={"name": "Ada"}, now=now
-        )
-        for number, (author, text, delta) in enumerate(_TALK):
-            part: dict[str, Any] = {"text": text}
-            event = {
-                "id": f"e{number}",
-                "invocation_id": f"i{number // 2}",
-                "author": author,
-                "timestamp": now + number,
-                "content": {"role": "user" if author == "user" else "model", "parts": [part]},
-                "actions": {"state_delta": delta},
-            }
-            own = {k: v for k, v in delta.items() if ":" not in k}
-            await store.append(_MAIN, event, timestamp=now + number, state=own)
-
-
-_TALK: tuple[tuple[str, str, dict[str, Any]], ...] = (
+_ADA = SessionRef("remember", "user", "8e42aa01-7c1f-4c55-9d0b-3f6a1c9b2e11")
+_BOB = SessionRef("weather", "bob@example.com", "1f0c7d52-0a4e-4b8e-8f0e-5a5d3c1b9a77")
+_EVE = SessionRef("weather", "ada@example.com", "c0ffee00-51de-4a11-b0a7-0123456789ab")
+_SECONDS_SINCE_UPDATE = {_ADA: 185, _BOB: 7_500, _EVE: 7_620}
+_SECONDS_TO_EXPIRY = 23 * 3600 + 1_800
+_FRESH_SECONDS = 20  # of the minute after which an age reads differently
+_DIALOG: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("user", "My name is Ada", {}),
     ("remember", "Nice to meet you, Ada.", {"turns": 1, "user:name": "Ada"}),
     ("user", "Remember that the key is under the mat", {}),
@@ -72,36 +45,130 @@ _TALK: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 
 
+class Scene:
+    """A server with the documented sessions, and a working folder with an `agents` folder.
+
+    The folder is a new one in /tmp, as long as SHOWN_FOLDER, so that lines wrap alike. Use the
+    scene as a context manager, which removes it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.folder = Path(tempfile.mkdtemp(prefix="h", dir="/tmp"))
+        assert len(str(self.folder)) == len(SHOWN_FOLDER)
+        self._exported = ""
+        self._exported_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def reset(self) -> None:
+        """Store the sessions afresh, in an emptied database and folder.
+
+        The server's clock dates every write; the past is given to the sessions by an export and
+        an import, which keeps documents byte for byte.
+        """
+        shutil.rmtree(self.folder)
+        agents = self.folder / "agents"
+        demo = Path(adksess.demo.__file__).parent / "agents" / "remember"
+        shutil.copytree(demo, agents / "remember", ignore=shutil.ignore_patterns("__pycache__"))
+        with redis.Redis.from_url(self.url) as client:
+            client.flushdb()
+            if time.time() - self._exported_at > _FRESH_SECONDS:
+                asyncio.run(_store(self.url))
+                self._exported, self._exported_at = (
+                    self.run("adksess export 2>/dev/null"),
+                    time.time(),
+                )
+                client.flushdb()
+        lines = "\n".join(map(_dated, self._exported.splitlines())) + "\n"
+        file = self.folder / "scene.ndjson"
+        file.write_text(lines, encoding="utf-8")
+        printed = self.run(f"adksess import {file.name}")
+        assert "3 sessions" in printed, printed
+        file.unlink()
+
+    def run(self, command: str, *, color: bool = False) -> str:
+        """Run a shell line; return its stdout and stderr together, from a screen of WIDTH."""
+        environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "REDIS_URL")}
+        environment |= {
+            "ADKSESS_REDIS_URL": self.url,
+            "COLUMNS": str(WIDTH),
+            "TZ": "UTC",
+            "HOME": str(self.folder),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        if color:
+            environment |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        printed = done.stdout.replace(self.url, SHOWN_URL).replace(str(self.folder), SHOWN_FOLDER)
+        return "\n".join(line.rstrip() for line in printed.splitlines()).strip("\n")
+
+    def picture(self, commands: list[str]) -> str:
+        """Return the commands and what they print, as an SVG of a terminal."""
+        console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+        for command in commands:
+            console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
+            console.print(Text.from_ansi(self.run(command, color=True)))
+            console.print()
+        title = shlex.split(commands[0])[0]
+        return console.export_svg(title=title, unique_id="adksess")
+
+
+async def _store(url: str) -> None:
+    start = _start(_ADA)
+    async with SessionStore(url) as store:
+        for ref, ttl in ((_BOB, 0), (_EVE, None)):
+            await store.create(ref, StateDelta(_title("Will it rain?")), ttl=ttl, now=_start(ref))
+        await store.create(
+            _ADA, StateDelta(_title("My name is Ada"), user={"name": "Ada"}), now=start
+        )
+        for number, (author, text, delta) in enumerate(_DIALOG):
+            event = {
+                "id": f"e{number}",
+                "invocation_id": f"i{number // 2}",
+                "author": author,
+                "timestamp": start + number,
+                "content": {
+                    "role": "user" if author == "user" else "model",
+                    "parts": [{"text": text}],
+                },
+                "actions": {"state_delta": delta},
+            }
+            own = {key: value for key, value in delta.items() if ":" not in key}
+            await store.append(_ADA, event, StateDelta(own), timestamp=start + number)
+
+
+def _start(ref: SessionRef) -> float:
+    """When a session was created; a quarter second, so that its digits are always as many."""
+    return int(time.time()) - _SECONDS_SINCE_UPDATE[ref] - 5 + 0.25
+
+
 def _title(text: str) -> dict[str, Any]:
     return {"__session_metadata__": {"displayName": text}}
 
 
-def run(command: str, url: str, *, color: bool = False) -> str:
-    """What a shell line prints, stdout and stderr together, on a screen of WIDTH columns."""
-    environment = os.environ | {"ADKSESS_REDIS_URL": url, "COLUMNS": str(WIDTH), "TZ": "UTC"}
-    environment.pop("NO_COLOR", None)
-    if color:
-        environment |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
-    folder = Path(sys.executable).parent
-    environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.replace(url, "redis://localhost:6379/0").splitlines()
-    return "\n".join(line.rstrip() for line in lines).strip("\n")
+def _dated(line: str) -> str:
+    """An exported line, its session updated and expiring when the documentation says."""
+    now = int(time.time()) + 0.25
+    for ref, seconds in _SECONDS_SINCE_UPDATE.items():
+        if ref.session_id in line:
+            line = re.sub(r'("updated_at":)"[^"]*"', rf'\1"{_iso(now - seconds)}"', line)
+    expires = rf'\1"{_iso(now + _SECONDS_TO_EXPIRY)}"'
+    return re.sub(r'("expires_at":)"[^"]*"', expires, line)
 
 
-def picture(commands: list[str], url: str) -> str:
-    """The commands and what they print, as an SVG of a terminal."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    for command in commands:
-        console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
-        console.print(Text.from_ansi(run(command, url, color=True)))
-        console.print()
-    title = shlex.split(commands[0])[0]
-    return console.export_svg(title=title, unique_id="adksess")
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")

@@ -1,91 +1,208 @@
-"""Each command block of the README runs and prints what stands there; the pictures are current."""
+"""README.md and the pages in .github: what they show is what adksess does."""
 
+import ast
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from adksess.cli.app import app
-from tests.readme.blocks import masked, runs
-from tests.readme.pictures import ASSETS, PICTURES
-from tests.readme.scene import README, fill, picture, run
+from tests.readme import pages
+from tests.readme.blocks import blocks, masked
+from tests.readme.pages import COMMANDS, PAGES, README, ROOT
+from tests.readme.pictures import ASSETS, PICTURES, is_current
+from tests.readme.scene import Scene
 from tests.servers import running, valkey_binary
 
-TEXT = README.read_text(encoding="utf-8")
+GROUP: Any = typer.main.get_command(app)
+CONTEXT = typer.Context(GROUP)
+NAMES = GROUP.list_commands(CONTEXT)
+PROGRAMS = {
+    *("adksess", "adk", "make", "pip", "python", "git", "export", "cd"),
+    *("redis-server", "redis-cli", "docker"),
+}
+PAGES_WITH_RUNS = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))]
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("readme")
-    with running(valkey_binary(), folder, appendonly="yes") as server:
-        fill(server.url)
-        yield server.url
+    with (
+        running(valkey_binary(), folder, appendonly="yes") as server,
+        Scene(server.url) as scene,
+    ):
+        yield scene
 
 
-@pytest.mark.timeout(120)
-def test_console_blocks_print_what_stands_there(url: str) -> None:
-    found = list(runs(TEXT))
-    assert len(found) > 8
-    for one in found:
-        assert masked(run(one.command, url)) == masked(one.output), one.command
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", PAGES_WITH_RUNS, ids=pages.name)
+def test_console_blocks_print_what_the_page_shows(scene: Scene, page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8")):
+        scene.reset()
+        for run in block:
+            printed = masked(scene.run(run.command))
+            assert printed == masked(run.output), f"{run.command}: run python -m tests.readme"
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_pictures_are_current(name: str, url: str) -> None:
-    fill(url)
-    now, then = picture(PICTURES[name], url), (ASSETS / name).read_text(encoding="utf-8")
-    assert _texts(now) == _texts(then), "run python -m tests.readme"
+def test_pictures_are_current(name: str, scene: Scene) -> None:
+    scene.reset()
+    stored = (ASSETS / name).read_text(encoding="utf-8")
+    assert is_current(stored, scene.picture(PICTURES[name])), "run python -m tests.readme"
 
 
-def _texts(svg: str) -> str:
-    """What a picture says. Where its words stand differs with the width of a duration."""
-    words = [word.replace("&#160;", " ") for word in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
-    return re.sub(r"\s+", " ", masked(" ".join(words)))
-
-
-def test_python_blocks_are_those_of_the_examples() -> None:
-    folder = README.parent / "tests" / "examples"
-    examples = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(blocks) > 2
-    for block in blocks:
-        assert any(block.strip() in example for example in examples), block
-
-
-def test_shell_blocks_name_what_there_is() -> None:
-    group = typer.main.get_command(app)
-    context = typer.Context(group)
-    makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
-    for line in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL):
-        for command in filter(None, (one.partition("#")[0].strip() for one in line.splitlines())):
-            words = shlex.split(command)
-            if words[0] == "make":
-                assert f"\n{words[1]}:" in makefile, command
-            elif words[0] == "adksess":
-                one = group.get_command(context, words[1])  # type: ignore[attr-defined]
-                one.make_context(words[1], words[2:])  # refuses an option that is not there
-            else:
-                assert words[0] in ("pip", "export"), command
-
-
-def test_every_command_is_explained() -> None:
-    group = typer.main.get_command(app)
-    context = typer.Context(group)
-    for name in group.list_commands(context):  # type: ignore[attr-defined]
-        assert group.get_command(context, name).help, name  # type: ignore[attr-defined]
-        assert f"adksess {name}" in TEXT, f"the README does not mention adksess {name}"
-
-
-def test_links_inside_lead_somewhere() -> None:
-    headings = {
-        re.sub(r"[^\w\- ]", "", line.lstrip("# ").strip().lower()).replace(" ", "-")
-        for line in TEXT.splitlines()
-        if line.startswith("#")
+def test_python_blocks_are_whole_examples() -> None:
+    """So that they run when copied; tests/examples runs them."""
+    examples = {
+        _code(path.read_text(encoding="utf-8")): path.name
+        for path in (ROOT / "tests" / "examples").glob("[!_]*.py")
     }
-    for target in re.findall(r"\]\(#([^)]*)\)", TEXT):
-        assert target in headings, target
-    for target in re.findall(r"\]\((?!#|http)([^)]*)\)", TEXT):
-        assert (README.parent / Path(target)).exists(), target
+    shown = {block.strip() for page in PAGES for block in pages.code_blocks(page, "python")}
+    assert len(shown) > 2
+    for block in shown:
+        assert block in examples, block
+
+
+def _code(text: str) -> str:
+    """An example without its leading docstring and comments."""
+    first = ast.parse(text).body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        lines = text.splitlines()[first.end_lineno or 0 :]
+    else:
+        lines = text.splitlines()[first.lineno - 1 :]
+    return "\n".join(lines).strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_shell_blocks_name_existing_commands_and_options(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for block in pages.code_blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for words in _commands(line):
+                if words[0] == "make":
+                    assert f"\n{words[1]}:" in makefile, line
+                elif words[0] == "adksess":
+                    _parse(words[1:])
+                else:
+                    assert words[0] in PROGRAMS, line
+
+
+def _commands(line: str) -> Iterator[list[str]]:
+    """The commands of a shell line, without comments and redirections."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&<>")
+    lexer.whitespace_split = True
+    words: list[str] = []
+    target = False
+    for word in [*lexer, ";"]:
+        if target:
+            target = False
+        elif word in ("<", ">", ">>"):
+            target = True
+        elif set(word) <= set("|;&"):
+            if words:
+                yield words
+            words = []
+        else:
+            words.append(word)
+
+
+def _parse(words: list[str]) -> None:
+    """Fail if `adksess WORDS` is not a command with options that exist."""
+    name, *rest = [word for word in words if word != "--no-color"]
+    if name.startswith("--"):
+        assert any(name in parameter.opts for parameter in GROUP.params), name
+        return
+    command = GROUP.get_command(CONTEXT, name)
+    assert command is not None, f"no command {name}"
+    command.make_context(name, rest)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help_and_a_place_in_the_documentation(name: str) -> None:
+    assert GROUP.get_command(CONTEXT, name).help
+    assert f"`adksess {name}" in README.read_text(encoding="utf-8")
+    assert name in pages.sections(COMMANDS, 3), f"commands.md has no section ### {name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_documented(name: str) -> None:
+    """In the command's own section of commands.md, or among the options that commands share."""
+    shared = pages.sections(COMMANDS, 2)["Options that commands share"]
+    text = pages.sections(COMMANDS, 3)[name] + shared
+    for parameter in GROUP.get_command(CONTEXT, name).params:
+        for option in (*parameter.opts, *parameter.secondary_opts):
+            if option.startswith("--") and option != "--help" and not parameter.hidden:
+                assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), f"{name} {option}"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "list -o json",
+        "list -o ndjson",
+        "show 8e42 -o json",
+        "stats -o json",
+        "ttl 8e42 -o json",
+        "doctor -o json",
+        "export",
+    ],
+)
+def test_json_fields_are_those_of_the_tables(scene: Scene, command: str) -> None:
+    scene.reset()
+    section = pages.sections(COMMANDS, 3)[command.split()[0]]
+    documented = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+        for name in re.findall(r"`([\w.]+)`", row)
+    }
+    printed = scene.run(f"adksess {command} 2>/dev/null")
+    values = (
+        [json.loads(line) for line in printed.splitlines()]
+        if command.endswith(("ndjson", "export"))
+        else [json.loads(printed)]
+    )
+    for value in values:
+        for field in _fields(value):
+            assert field in documented, f"{command}: {field} is in no table of its section"
+
+
+def _fields(value: Any) -> Iterator[str]:
+    """The names of an output's objects, down to what is stored: documents, events and states."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _fields(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name
+            if name not in ("document", "events", "state"):
+                yield from _fields(item)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_links_lead_to_existing_files_and_headings(page: Path) -> None:
+    for target in pages.links(page):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in pages.anchors(file), target
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = {
+        (README.parent / target.partition("#")[0]).resolve() for target in pages.links(README)
+    }
+    assert set(PAGES) - {README} <= linked
+
+
+def test_ci_runs_the_documented_test_command() -> None:
+    assert "make test\n" in pages.code_blocks(README, "sh")
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()

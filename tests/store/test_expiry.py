@@ -9,6 +9,7 @@ import redis
 
 from adksess.store.errors import SessionExists
 from adksess.store.keys import SessionRef
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 from tests.store.conftest import REF
 
@@ -96,7 +97,7 @@ async def test_a_ttl_of_its_own_lasts(client: redis.Redis, store: SessionStore, 
 
 async def test_a_store_without_expiry(client: redis.Redis, valkey_url: str) -> None:
     async with SessionStore(valkey_url, ttl=0, prefix=f"t{uuid.uuid4().hex}:") as store:
-        await store.create(REF, user_state={"a": 1})
+        await store.create(REF, StateDelta(user={"a": 1}))
         await store.append(REF, {"n": 1}, timestamp=1.0)
         assert Clocks(client, store)() == (-1, -1, -1)
 
@@ -138,6 +139,6 @@ async def test_a_refused_create_touches_nothing(client: redis.Redis, store: Sess
     await store.create(REF, ttl=60)
     before = {key: client.dump(key) for key in client.scan_iter(f"{store.settings.prefix}*")}
     with pytest.raises(SessionExists):
-        await store.create(REF, app_state={"a": 1}, user_state={"a": 1}, ttl=9_000)
+        await store.create(REF, StateDelta(app={"a": 1}, user={"a": 1}), ttl=9_000)
     after = {key: client.dump(key) for key in client.scan_iter(f"{store.settings.prefix}*")}
     assert after == before

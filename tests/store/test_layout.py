@@ -15,6 +15,7 @@ from adksess.store.connect import Client, new_client
 from adksess.store.document import decode, encode, find_tail, json_bytes
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.settings import Settings
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 from tests.contract.strategies import keys as state_keys
 from tests.contract.strategies import times, values
@@ -43,10 +44,10 @@ def test_the_script_writes_what_python_would(
 ) -> None:
     async def run() -> bytes:
         async with SessionStore(valkey_url, prefix=f"t{uuid.uuid4().hex}:") as store:
-            await store.create(REF, state=initial)
+            await store.create(REF, StateDelta(initial))
             for number, (at, state, size) in enumerate(appends):
                 body = {"id": number, "timestamp": at, "x": "y" * size, "state": state}
-                await store.append(REF, body, timestamp=at, state=state)
+                await store.append(REF, body, StateDelta(state), timestamp=at)
                 value = await store.value(REF)
                 assert value is not None
                 json.loads(value)
@@ -65,10 +66,12 @@ def test_the_script_writes_what_python_would(
 
 
 async def test_a_value_never_gets_shorter_and_blanks_are_used_up(store: SessionStore) -> None:
-    await store.create(REF, state={"a": "x" * 5_000})
+    await store.create(REF, StateDelta({"a": "x" * 5_000}))
     lengths = [len(await store.value(REF) or b"")]
     for number in range(200):
-        await store.append(REF, {"n": number, "x": "y" * 40}, timestamp=number + 1, state={"a": ""})
+        await store.append(
+            REF, {"n": number, "x": "y" * 40}, StateDelta({"a": ""}), timestamp=number + 1
+        )
         lengths.append(len(await store.value(REF) or b""))
     assert lengths == sorted(lengths)
     value = await store.value(REF)
@@ -77,9 +80,9 @@ async def test_a_value_never_gets_shorter_and_blanks_are_used_up(store: SessionS
 
 
 async def test_every_key_and_its_type(valkey_url: str, store: SessionStore) -> None:
-    scopes = {"app_state": {"motd": [1, 1.0]}, "user_state": {"name": "Ada"}}
-    await store.create(REF, state={"a": 1}, **scopes)
-    await store.append(REF, {"n": 1}, timestamp=1.0, app_state={"é": None})
+    state = StateDelta({"a": 1}, app={"motd": [1, 1.0]}, user={"name": "Ada"})
+    await store.create(REF, state)
+    await store.append(REF, {"n": 1}, StateDelta(app={"é": None}), timestamp=1.0)
     prefix = store.settings.prefix.encode()
     with redis.Redis.from_url(valkey_url) as client:
         found = {key: client.type(key) for key in client.scan_iter(prefix + b"*")}
@@ -115,8 +118,8 @@ async def test_no_key_outside_the_prefix_is_touched(valkey_url: str) -> None:
             client.zadd(keys.user_sessions("*", "?"), {"[a]": 1.0})
         before = rest()
         async with SessionStore(valkey_url, prefix=mine) as store:
-            await store.create(ref, app_state={"a": 1}, user_state={"b": 2})
-            await store.append(ref, {"n": 1}, timestamp=1.0, state={"a": 1})
+            await store.create(ref, StateDelta(app={"a": 1}, user={"b": 2}))
+            await store.append(ref, {"n": 1}, StateDelta({"a": 1}), timestamp=1.0)
             await store.set_expiry(ref, 50)
             listed = [one async for batch in store.scan() for one in batch]
             assert [one.ref for one in listed] == [ref]
@@ -151,7 +154,7 @@ async def test_a_document_of_another_tool_is_read_listed_and_reframed(
         assert summary.tail is not None
         assert summary.tail.event_count == 3
 
-        appended = await store.append(REF, {"n": 4}, timestamp=6.0, state={"c": 1})
+        appended = await store.append(REF, {"n": 4}, StateDelta({"c": 1}), timestamp=6.0)
         assert appended.event_count == 4
         value = client.get(key)
         assert value is not None
@@ -176,7 +179,7 @@ async def test_writers_meet_at_a_document_of_another_tool(
     with redis.Redis.from_url(valkey_url) as client:
         client.set(store.keys.session(REF), b'{"state":{"a":0},"events":[{"n":-1}]}')
     await asyncio.gather(
-        *(store.append(REF, {"n": n}, timestamp=n, state={f"k{n}": n}) for n in range(20))
+        *(store.append(REF, {"n": n}, StateDelta({f"k{n}": n}), timestamp=n) for n in range(20))
     )
     found = await store.read(REF)
     assert found is not None
@@ -223,7 +226,7 @@ async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: Ses
             answer = await execute(*command, **options)
             if command[0] == "GET" and not came_between:
                 came_between = True
-                await store.append(REF, {"n": "first"}, timestamp=1.0, state={"first": 1})
+                await store.append(REF, {"n": "first"}, StateDelta({"first": 1}), timestamp=1.0)
             return answer
 
         client.execute_command = delayed  # type: ignore[method-assign]
@@ -232,7 +235,7 @@ async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: Ses
     with redis.Redis.from_url(valkey_url) as client:
         client.set(store.keys.session(REF), b'{"state":{"a":0},"events":[{"n":0}]}')
     async with SessionStore(store.settings, connect=connect) as other:
-        await other.append(REF, {"n": "second"}, timestamp=2.0, state={"second": 2})
+        await other.append(REF, {"n": "second"}, StateDelta({"second": 2}), timestamp=2.0)
     assert came_between
     found = await store.read(REF)
     assert found is not None

@@ -3,6 +3,7 @@
 from google.adk.sessions.base_session_service import GetSessionConfig
 
 from adksess import RedisSessionService, SessionRef, SessionStore
+from adksess.store.state import StateDelta
 from tests.events import event, texts
 
 APP, USER = "demo", "ada"
@@ -36,7 +37,7 @@ async def converse(service: RedisSessionService, session_id: str = "s") -> None:
 async def manage(store: SessionStore) -> None:
     """What the commands do beyond the service."""
     ref = SessionRef(APP, USER, "managed")
-    await store.create(ref, state={"a": 1}, app_state={"b": 2}, user_state={"c": 3})
+    await store.create(ref, StateDelta({"a": 1}, app={"b": 2}, user={"c": 3}))
     info = await store.check()
     assert info.latency_ms > 0
     assert await store.key_count() > 0
@@ -44,7 +45,7 @@ async def manage(store: SessionStore) -> None:
     assert ref in [one.ref for one in scanned]
     (summary,) = await store.summaries([ref])
     await store.index_session(summary)
-    await store.repair(await store.audit())
+    await store.audit(fix=True)
     assert await store.find(["managed"]) == [[ref]]
     assert await store.expired("managed") == []
     assert await store.value(ref)

@@ -1,5 +1,6 @@
 """A user with the least rights that work: all operations, and nothing outside our keys."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.events import event
 from tests.servers import SERVERS, ServerProcess, running, server_binary
 from tests.topology.conversation import converse, manage
 
+DEPLOYMENT = Path(__file__).parents[2] / ".github" / "docs" / "deployment.md"
 PATTERNS = ("session:*", "user_sessions:*", "app_state:*", "user_state:*")
 SERVICE = [
     *("+eval", "+evalsha", "+scan", "+time"),
@@ -42,8 +44,18 @@ def rules(commands: list[str], prefix: str = "") -> list[str]:
     return ["on", ">s3cr3t", *(f"~{prefix}{pattern}" for pattern in PATTERNS), *commands]
 
 
+def test_the_documentation_lists_these_rights() -> None:
+    text = DEPLOYMENT.read_text(encoding="utf-8")
+    line = re.search(r"^ACL SETUSER adksess on >PASSWORD (.*)$", text, re.MULTILINE)
+    assert line
+    assert sorted(line[1].split()) == sorted([*(f"~{key}" for key in PATTERNS), *SERVICE])
+    more = re.search(r"also need:\n\n```\n(.*)\n```", text)
+    assert more
+    assert set(COMMANDS) - set(SERVICE) <= set(more[1].split())
+
+
 @pytest.mark.parametrize("prefix", ["", "prod:"])
-async def test_the_rights_in_the_readme_are_enough(server: ServerProcess, prefix: str) -> None:
+async def test_the_documented_rights_are_enough(server: ServerProcess, prefix: str) -> None:
     url = set_user(server, rules(COMMANDS, prefix))
     async with RedisSessionService(url, prefix=prefix) as service:
         await converse(service)

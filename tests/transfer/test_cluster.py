@@ -16,12 +16,12 @@ def test_round_trip(cli: Callable[..., Any], tmp_path: Path, target_url: str) ->
     with running_cluster(tmp_path / "cluster") as cluster:
         result = cli("import", path, "-r", cluster.url)
         assert result.out == "Imported 20 sessions, 1 state value.\n"
-        assert "20 already there" in cli("import", path, "-r", cluster.url).out
+        assert "20 unchanged" in cli("import", path, "-r", cluster.url).out
         copy = tmp_path / "copy.ndjson"
         cli("export", "--out", copy, "-r", cluster.url)
         documents = [_documents(file) for file in (path, copy)]
         assert documents[0] == documents[1]
-        assert "20 there already" in cli("migrate", "--to", cluster.url, "-r", target_url).out
+        assert "20 unchanged" in cli("migrate", "--to", cluster.url, "-r", target_url).out
         listed = cli("list", "-o", "ids", "-n", "0", "--user", "ada", "-r", cluster.url)
         assert len(listed.out.splitlines()) == 20
 

@@ -1,4 +1,4 @@
-"""`adksess export` and `adksess import`: what comes back is what was there, byte for byte."""
+"""`adksess export` and `adksess import`: what is imported equals what was exported."""
 
 import asyncio
 import gzip
@@ -15,7 +15,10 @@ import pytest
 import redis
 
 from adksess import SessionRef, SessionStore
+from adksess.store.document import decode, find_tail
+from adksess.store.keys import Keys
 from adksess.store.models import PutResult, StoredValue
+from adksess.store.state import StateDelta
 from adksess.transfer import files
 from tests.cli.sessions import store_session
 
@@ -48,7 +51,7 @@ def filled(target: redis.Redis, target_url: str) -> dict[bytes, tuple[bytes, int
             ref = SessionRef("a:b%", "c*", "shrunk")
             event = {"id": "e", "timestamp": time.time()}
             await store.append(
-                ref, event, timestamp=time.time(), state={"big": ""}, app_state={"n": 1.5}
+                ref, event, StateDelta({"big": ""}, app={"n": 1.5}), timestamp=time.time()
             )
 
     asyncio.run(shrink())
@@ -61,11 +64,18 @@ def _contents(client: redis.Redis) -> dict[bytes, tuple[bytes, int]]:
     return {key: (client.get(key), client.ttl(key)) for key in client.keys("session:*")}
 
 
-def _alike(one: dict[bytes, tuple[bytes, int]], other: dict[bytes, tuple[bytes, int]]) -> None:
-    assert {key: value for key, (value, _) in one.items()} == {
-        key: value for key, (value, _) in other.items()
-    }
-    for key, (_, ttl) in one.items():
+def _assert_equal(
+    one: dict[bytes, tuple[bytes, int]], other: dict[bytes, tuple[bytes, int]]
+) -> None:
+    """Documents are equal but for the blanks of a shrunk state, foreign ones once converted."""
+    assert one.keys() == other.keys()
+    for key, (value, ttl) in one.items():
+        ref = Keys().parse_session(key)
+        assert ref
+        assert decode(value, ref) == decode(other[key][0], ref)
+        if find_tail(other[key][0]) is not None:
+            tail = b'"tail_bytes":'
+            assert value.split(tail)[0] == other[key][0].split(tail)[0].rstrip(b" ")
         assert ttl == pytest.approx(other[key][1], abs=3)
 
 
@@ -89,14 +99,14 @@ def test_round_trip(
 
     result = cli("import", path, "-r", target_url)
     assert (result.code, result.out) == (0, "Imported 7 sessions, 2 state values.\n")
-    _alike(_contents(target), filled)
+    _assert_equal(_contents(target), filled)
     assert {key: target.hgetall(key) for key in target.keys("*_state:*")} == state
     for key, ids in indexes.items():
         assert set(ids) <= set(target.zrange(key, 0, -1))
         assert target.zscore(key, ids[0]) is not None
     again = cli("import", path, "-r", target_url)
-    assert again.out == "Imported 0 sessions, 0 state values, 7 already there.\n"
-    _alike(_contents(target), filled)
+    assert again.out == "Imported 0 sessions, 0 state values, 7 unchanged.\n"
+    _assert_equal(_contents(target), filled)
 
 
 def test_the_lines_are_what_the_documentation_says(
@@ -155,7 +165,7 @@ class TestSelection:
         target.rpush("session:demo:ada:list", "x")
         result = cli("export", "--app", "demo", "-r", target_url)
         assert result.code == 1
-        assert "demo/ada/broken is left out" in result.err
+        assert "demo/ada/broken was not exported" in result.err
         assert len(self._ids(result)) == 5
 
 
@@ -191,7 +201,7 @@ class TestFiles:
         path = tmp_path / "all.gz"
         path.write_bytes(gzip.compress(b"x\n" * 5_000)[:-20])
         result = cli("import", path, "-r", target_url)
-        assert (result.code, "breaks off" in result.err) == (1, True)
+        assert (result.code, "damaged or incomplete" in result.err) == (1, True)
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress])
     def test_stdin_compressed_or_not(
@@ -255,10 +265,10 @@ class TestImport:
         path.write_text(f"\n{text}\n{json.dumps(good)}\n", encoding="utf-8")
         result = cli("import", path, "-r", target_url)
         assert result.code == 1
-        assert "line 2 is refused: " in result.err
+        assert "line 2 was rejected: " in result.err
         assert why in result.err
         assert "secret" not in result.err
-        assert "Imported 1 session, 0 state values, 1 refused." in result.out
+        assert "Imported 1 session, 0 state values, 1 rejected." in result.out
         assert target.keys("session:*") == [b"session:a:u:good"]
 
     def test_a_frame_that_only_looks_right_is_made_right(
@@ -312,7 +322,7 @@ class TestImport:
         assert target.get("session:demo:ada:one") == new
         target.persist("session:demo:ada:one")
         replaced = cli("import", path, "--on-conflict", "replace", "-r", target_url)
-        assert "1 session (1 in place of others), 1 state value, 1 already there" in replaced.out
+        assert "1 session (1 replaced), 1 state value, 1 unchanged" in replaced.out
         assert target.get("session:demo:ada:one") == old
         assert target.ttl("session:demo:ada:one") > 86_000
         assert target.hgetall("user_state:demo:ada") == {b"k": b'"old"'}
@@ -325,7 +335,7 @@ class TestImport:
         ]
         path.write_text("\n".join(lines))
         result = cli("import", path, "-r", target_url)
-        assert result.out == "Imported 1 session, 0 state values, 1 expired meanwhile.\n"
+        assert result.out == "Imported 1 session, 0 state values, 1 expired.\n"
         assert "--ttl" in result.err
         assert "Imported 1 session" in cli("import", path, "--ttl", "2h", "-r", target_url).out
         assert target.ttl("session:a:u:s") == pytest.approx(7_200, abs=5)
@@ -343,7 +353,7 @@ class TestImport:
         value = json.loads(target.get("p:session:shop%3A2:ada:one") or b"")
         assert (value["app_name"], value["event_count"]) == ("shop:2", 1)
         assert target.exists("p:user_state:shop%3A2:ada", "p:session:shop%3A2:ada:plain") == 2
-        assert "2 already there" in cli("import", path, *words).out
+        assert "2 unchanged" in cli("import", path, *words).out
 
         async def append() -> None:
             async with SessionStore(target_url, prefix="p:") as store:
@@ -395,5 +405,5 @@ def test_of_many_at_once_one_is_stored(target_url: str, target: redis.Redis) -> 
 
 def test_lines_are_numbered_as_an_editor_does() -> None:
     data = b"a\n\n  \nb\xe2\x80\xa8c\nd"
-    found = list(files.lines(io.BufferedReader(io.BytesIO(data))))  # type: ignore[arg-type]
+    found = list(files.read_lines(io.BufferedReader(io.BytesIO(data))))  # type: ignore[arg-type]
     assert found == [(1, b"a\n"), (4, b"b\xe2\x80\xa8c\n"), (5, b"d")]

@@ -124,17 +124,17 @@ def test_taken_over_as_it_was(
     before = {key: source.dump(key) for key in source.keys("*")}
 
     dry = cli("migrate", "--from", source_url, "-r", target_url, "--dry-run")
-    assert "Would take over 3 sessions with 15 events, 8 state values" in dry.out
+    assert "Would migrate 3 sessions with 15 events, 8 state values" in dry.out
     with redis.Redis.from_url(target_url) as target:
         assert target.dbsize() == 0
 
     result = cli("migrate", "--from", source_url, "-r", target_url)
     assert (result.code, result.out) == (
         0,
-        "Took over 3 sessions with 15 events, 8 state values.\n",
+        "Migrated 3 sessions with 15 events, 8 state values.\n",
     )
     again = cli("migrate", "--from", source_url, "-r", target_url)
-    assert again.out.endswith("0 state values, 3 there already.\n")
+    assert again.out.endswith("0 state values, 3 unchanged.\n")
     assert {key: source.dump(key) for key in source.keys("*")} == before
     _check(target_url)
 
@@ -169,14 +169,14 @@ def test_in_place(cli: Cli, source: redis.Redis, source_url: str, kind: str) -> 
     source.set("session:web:3f2a:data", "another program's")
     result = cli("migrate", "--from", source_url, "-r", source_url)
     assert result.out == (
-        "Took over 3 sessions with 15 events, 8 state values, 2 laid out anew in place.\n"
+        "Migrated 3 sessions with 15 events, 8 state values, 2 converted in place.\n"
     )
     assert 480 < source.ttl("session:demo:ada:one") <= 500
     assert source.get("session:web:3f2a:data") == b"another program's"
     assert b"one" in source.zrange("user_sessions:demo:ada", 0, -1)
     assert json.loads(source.get("session:demo:ada:one") or b"")["event_count"] == 5
     again = cli("migrate", "--from", source_url, "-r", source_url)
-    assert "Took over 0 sessions" in again.out
+    assert "Migrated 0 sessions" in again.out
     _check(source_url)
 
 
@@ -190,11 +190,11 @@ def test_databases_in_and_out(
     uri = f"{scheme}:///{tmp_path}/sessions.db"
     out = cli("migrate", "--to", uri, "-r", source_url)
     assert out.code == 0
-    assert out.out.startswith("Took over 3 sessions with 15 events, ")
+    assert out.out.startswith("Migrated 3 sessions with 15 events, ")
     again = cli("migrate", "--to", uri, "-r", source_url)
-    assert again.out == "Took over 0 sessions with 0 events, 0 state values, 3 there already.\n"
+    assert again.out == "Migrated 0 sessions with 0 events, 0 state values, 3 unchanged.\n"
     back = cli("migrate", "--from", uri, "-r", target_url)
-    assert back.out == "Took over 3 sessions with 15 events, 8 state values.\n"
+    assert back.out == "Migrated 3 sessions with 15 events, 8 state values.\n"
     _check(target_url, tolerance=1e-5)  # SQLAlchemy keeps microseconds
 
 
@@ -219,7 +219,7 @@ def test_a_move_out_that_was_cut_short_goes_on(
 
     asyncio.run(half())
     result = cli("migrate", "--to", f"sqlite:///{path}", "-r", source_url)
-    assert "Took over 3 sessions" in result.out
+    assert "Migrated 3 sessions" in result.out
     found = asyncio.run(_read(SqliteSessionService(str(path))))
     assert [len(session.events) for session in found] == [5, 5, 5]
 
@@ -232,7 +232,7 @@ class TestConflicts:
         cli("migrate", "--from", source_url, "-r", target_url)
         _check(target_url)  # appends to every session
         again = cli("migrate", "--from", source_url, "-r", target_url)
-        assert (again.code, "3 there already" in again.out) == (0, True)
+        assert (again.code, "3 unchanged" in again.out) == (0, True)
 
     def test_a_source_that_went_on_is_caught_up_with(
         self, cli: Cli, source: redis.Redis, source_url: str, target_url: str
@@ -246,7 +246,7 @@ class TestConflicts:
 
         asyncio.run(go_on())
         again = cli("migrate", "--from", source_url, "-r", target_url)
-        assert "Took over 1 session with 7 events" in again.out
+        assert "Migrated 1 session with 7 events" in again.out
 
     def test_another_session_of_the_name_is_reported_and_stays(
         self, cli: Cli, source: redis.Redis, source_url: str, target: redis.Redis, target_url: str
@@ -263,8 +263,8 @@ class TestConflicts:
         _fill(source, source_url, "adk")
         result = cli("migrate", "--from", source_url, "-r", target_url)
         assert result.code == 1
-        assert "adk:session:demo:ada:one is not taken over: another session" in result.err
-        assert "Took over 2 sessions" in result.out
+        assert "adk:session:demo:ada:one was not migrated: a different session" in result.err
+        assert "Migrated 2 sessions" in result.out
         assert target.get("session:demo:ada:one") == before
 
 
@@ -303,9 +303,7 @@ class TestUnusable:
         assert cli("migrate", "--from", source_url, "-r", target_url).code == 0
         stored = json.loads(target.get("session:a:u:s") or b"")
         assert stored["events"][0]["from_the_future"] == {"x": 1}
-        assert cli("migrate", "--from", source_url, "-r", target_url).out.endswith(
-            "1 there already.\n"
-        )
+        assert cli("migrate", "--from", source_url, "-r", target_url).out.endswith("1 unchanged.\n")
 
 
 def test_from_one_redis_to_another_as_it_is(
@@ -316,7 +314,7 @@ def test_from_one_redis_to_another_as_it_is(
     source.delete(*source.keys("adk:*"))
     ours = source.keys("session:*")
     result = cli("migrate", "--to", f"{target_url}?prefix=prod:", "-r", source_url)
-    assert result.out == "Took over 3 sessions with 15 events, 8 state values.\n"
+    assert result.out == "Migrated 3 sessions with 15 events, 8 state values.\n"
     for key in ours:
         assert target.get(b"prod:" + key) == source.get(key)
         assert target.ttl(b"prod:" + key) == pytest.approx(source.ttl(key), abs=2)
@@ -335,7 +333,7 @@ def test_detect(cli: Cli, source: redis.Redis, source_url: str) -> None:
     assert [row[-3:] for row in rows] == [["3", "15", "0"]] * 4
     assert source.dbsize() == keys
     words = ("migrate", "--from", source_url, "-r", source_url, "--prefix", "new:")
-    assert "Took over 3 sessions" in cli(*words, "--layout", "adk").out
+    assert "Migrated 3 sessions" in cli(*words, "--layout", "adk").out
 
 
 @pytest.mark.parametrize(

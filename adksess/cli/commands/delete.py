@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import (
-    ConnectionOptions,
     DryRunOption,
     FilterOptions,
     IdsArgument,
@@ -38,10 +38,10 @@ def delete(
 ) -> None:
     """Delete sessions by id or by filter. Asks first."""
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions
-    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
-    settings = settings_from(connection)
+    settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
     by_filter = selection.names is None
     if with_user_state and by_filter and not selection.filters.users:

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import ConnectionOptions, DryRunOption, FilterOptions, YesOption
+from adksess.cli.options import DryRunOption, FilterOptions, YesOption
 
 
 @command(
@@ -28,10 +29,10 @@ def flush(
     Never empties the database: other keys are kept. It can be interrupted and repeated.
     """
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions, purge_sessions
-    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
-    settings = settings_from(connection)
+    settings = connection.settings()
     selection = Selection.from_options(None, filters, all_if_none=True)
     chosen = selection.filters
     if state and chosen.on_time:

@@ -1,13 +1,27 @@
-"""`adksess import`: put back what `adksess export` wrote."""
+"""`adksess import`: restore what `adksess export` wrote."""
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import ConnectionOptions, DryRunOption
+from adksess.cli.options import DryRunOption
+from adksess.store.errors import AdksessError
+from adksess.transfer.files import MAX_LINE
 from adksess.transfer.import_options import ImportOptions, OnConflict
+
+if TYPE_CHECKING:
+    from adksess.store.settings import Settings
+    from adksess.transfer.importer import ImportReport
+
+_EXAMPLES_SHOWN = 3
+
+
+class ImportConflict(AdksessError):
+    """`--on-conflict fail`, and a session or state value exists with different content."""
 
 
 @command(
@@ -26,8 +40,8 @@ def import_sessions(
         OnConflict,
         typer.Option(
             "--on-conflict",
-            help="Where a session is there with other content: keep that one, replace it, or "
-            "write nothing at all.",
+            help="If a session exists with different content: skip it, replace it, or fail before "
+            "writing anything.",
         ),
     ] = OnConflict.SKIP,
     ttl: Annotated[
@@ -35,8 +49,8 @@ def import_sessions(
         typer.Option(
             "--ttl",
             metavar="DURATION",
-            help="Let every session expire in 15m, 2h, 7d from now, or never (0), instead of when "
-            "it did.",
+            help="Let every session expire in 15m, 2h, 7d from now, or never (0), instead of "
+            "keeping the exported expiry.",
         ),
     ] = None,
     rename_app: Annotated[
@@ -45,29 +59,150 @@ def import_sessions(
             "--rename-app", metavar="OLD=NEW", help="Import an app under another name; repeatable."
         ),
     ] = None,
+    rename_user: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rename-user",
+            metavar="OLD=NEW",
+            help="Import a user under another name; repeatable.",
+        ),
+    ] = None,
+    max_line: Annotated[
+        int,
+        typer.Option(
+            "--max-line",
+            metavar="MIB",
+            min=1,
+            help="Reject lines, each of which is a session, of more than this many MiB.",
+        ),
+    ] = MAX_LINE // 2**20,
     dry_run: DryRunOption = False,
     connection: ConnectionOptions,
 ) -> None:
-    """Import sessions and state. Every line is checked before it is written.
+    """Import sessions and state. Every line is validated before it is written.
 
-    It may be interrupted and repeated: what is there already, unchanged, is left as it is.
+    It may be interrupted and repeated: what exists already with the same content is not written.
     """
-    from adksess.cli.commands._backups import import_from
-    from adksess.cli.runner import settings_from
     from adksess.store.durations import parse_duration
 
-    plan = ImportOptions(
+    options = ImportOptions(
         on_conflict=on_conflict,
         ttl=None if ttl is None else parse_duration(ttl),
-        rename_apps=dict(_renaming(word) for word in rename_app or []),
+        rename_apps=dict(_parse_renaming("--rename-app", word) for word in rename_app or []),
+        rename_users=dict(_parse_renaming("--rename-user", word) for word in rename_user or []),
         dry_run=dry_run,
     )
-    if not import_from(file, settings_from(connection), plan):
+    report = _import(file, connection.settings(), options, max_line * 2**20)
+    if report.rejected:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _renaming(word: str) -> tuple[str, str]:
+def _parse_renaming(option: str, word: str) -> tuple[str, str]:
     old, equals, new = word.partition("=")
     if not (old and equals and new):
-        raise UsageProblem(f"--rename-app {word!r} is not of the form OLD=NEW.")
+        raise UsageProblem(f"{option} {word!r} is not of the form OLD=NEW.")
     return old, new
+
+
+def _import(
+    name: str, settings: "Settings", options: ImportOptions, max_line: int
+) -> "ImportReport":
+    """Import a file, or stdin for `-`. What was imported is printed even if an error ends it."""
+    from adksess.transfer.files import input_file
+    from adksess.transfer.importer import ImportReport
+
+    fails = options.on_conflict is OnConflict.FAIL
+    with input_file(name, rewindable=fails) as file:
+        if fails:
+            trial = replace(options, on_conflict=OnConflict.SKIP, dry_run=True)
+            conflicts = ImportReport()
+            _run(settings, file, name, max_line, trial, conflicts)
+            if conflicts.skipped or conflicts.state_keys_skipped:
+                raise ImportConflict(_describe_conflicts(conflicts))
+            file.seek(0)
+        report = ImportReport()
+        try:
+            _run(settings, file, name, max_line, options, report)
+        except (AdksessError, KeyboardInterrupt):
+            if report.read:
+                _print_report(report, options)
+            raise
+    _print_report(report, options)
+    return report
+
+
+def _run(
+    settings: "Settings",
+    file: BinaryIO,
+    name: str,
+    max_line: int,
+    options: ImportOptions,
+    report: "ImportReport",
+) -> None:
+    from adksess.cli.render.progress import Meter
+    from adksess.cli.runner import with_store
+    from adksess.transfer.importer import import_records
+    from adksess.transfer.sources import read_entries
+
+    entries = read_entries(file, name, max_line)
+    with Meter("Comparing lines" if options.dry_run else "Importing lines") as meter:
+        with_store(
+            settings,
+            lambda store: import_records(store, entries, options, report, advance=meter.advance),
+        )
+
+
+def _print_report(report: "ImportReport", options: ImportOptions) -> None:
+    from adksess.cli.render.console import message, stderr, stdout
+    from adksess.cli.render.text import counted
+
+    console = stderr()
+    for rejection in report.rejections:
+        console.print(message("error", f"{rejection.where} was rejected: {rejection.reason}."))
+    if more := report.rejected - len(report.rejections):
+        console.print(message("error", f"{more:,} more were rejected."))
+    verb = "Would import" if options.dry_run else "Imported"
+    parts = [f"{verb} {counted(report.sessions + report.replaced, 'session')}"]
+    if report.replaced:
+        parts[0] += f" ({report.replaced:,} replaced)"
+    parts.append(counted(report.state_keys, "state value"))
+    for number, adjective in (
+        (report.unchanged, "unchanged"),
+        (report.skipped, "skipped"),
+        (report.expired, "expired"),
+        (report.rejected, "rejected"),
+    ):
+        if number:
+            parts.append(f"{number:,} {adjective}")
+    stdout().print(", ".join(parts) + ".", markup=False)
+    if skipped := _describe_skipped(report):
+        text = (
+            f"{skipped} already exist with different content and were kept; use "
+            "--on-conflict replace to overwrite."
+        )
+        console.print(message("note", text))
+    if report.expired:
+        console.print(
+            message("note", "Expired sessions are imported with a new expiry, such as --ttl 7d.")
+        )
+
+
+def _describe_skipped(report: "ImportReport") -> str:
+    """`2 sessions and 1 state value`, empty when nothing was skipped."""
+    from adksess.cli.render.text import counted
+
+    parts = []
+    if report.skipped:
+        parts.append(counted(report.skipped, "session"))
+    if report.state_keys_skipped:
+        parts.append(counted(report.state_keys_skipped, "state value"))
+    return " and ".join(parts)
+
+
+def _describe_conflicts(report: "ImportReport") -> str:
+    named = [f"{path} ({where})" for where, path in report.conflicts[:_EXAMPLES_SHOWN]]
+    examples = f", such as {', '.join(named)}" if named else ""
+    return (
+        f"Nothing was written: {_describe_skipped(report)} of the file already exist with "
+        f"different content{examples}. Use --on-conflict skip or --on-conflict replace."
+    )

@@ -1,16 +1,20 @@
 """`adksess init`: write the services.py that makes ADK's own commands know redis://."""
 
 import ast
+import json
 import shlex
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import url2pathname
 
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import AgentsDirArgument, ConnectionOptions
+from adksess.cli.options import AgentsDirArgument
 from adksess.store.errors import AdksessError
 from adksess.store.settings import DEFAULT_TTL
 
@@ -49,12 +53,10 @@ def init(
     ADK loads it before it chooses its session service. An existing file is never changed: the
     command prints the lines to add.
     """
-    from adksess.cli.runner import settings_from
-
     folder = agents_dir or Path()
     if not folder.is_dir():
         raise UsageProblem(f"There is no folder {folder}. Name the folder that holds your agents.")
-    settings = settings_from(connection)
+    settings = connection.settings()
     if not _init_folder(folder, settings, with_agents=agent):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -70,9 +72,10 @@ def _init_folder(agents_dir: Path, settings: "Settings", *, with_agents: bool) -
         folders += [agents_dir / name for name in agents]
         if not agents and not is_agent(agents_dir):
             stderr().print(message("warning", f"There is no agent in {agents_dir}."))
-    are_registered = [_write(folder) for folder in folders]
-    _print_usage(agents_dir, agents, settings, with_agents=with_agents)
-    return all(are_registered)
+    results = [_write(folder) for folder in folders]  # all of them, also after a False
+    is_registered = all(results)
+    _print_usage(agents_dir, agents, settings, with_agents=with_agents, is_registered=is_registered)
+    return is_registered
 
 
 def _write(folder: Path) -> bool:
@@ -133,20 +136,27 @@ def _registers(path: Path) -> bool:
 
 
 def _print_usage(
-    agents_dir: Path, agents: list[str], settings: "Settings", *, with_agents: bool
+    agents_dir: Path,
+    agents: list[str],
+    settings: "Settings",
+    *,
+    with_agents: bool,
+    is_registered: bool,
 ) -> None:
     from adksess.cli.render.console import stdout
+    from adksess.cli.render.shell import URL_VARIABLE, holds_secret
     from adksess.cli.render.text import safe_text
 
     folder = shlex.quote(str(agents_dir))
     agent = shlex.quote(str(agents_dir / (agents[0] if agents else "AGENT")))
-    option = f"--session_service_uri={shlex.quote(_uri(settings))}"
-    inside = f"--session_service_uri=redis://HOST:6379/0{_query(settings)}"
+    option = f"--session_service_uri={_uri_word(settings)}"
     run_note = "" if with_agents else "   (needs adksess init --agent)"
+    with_variable = f", with {URL_VARIABLE} set" if holds_secret(settings) else ""
+    heading = "Now" if is_registered else "With these lines,"
     console = stdout()
     for line in (
         "",
-        "Now ADK's own commands keep sessions in Redis:",
+        f"{heading} ADK's own commands keep sessions in Redis{with_variable}:",
         "",
         f"  adk web {option} {folder}",
         f"  adk api_server {option} {folder}",
@@ -157,27 +167,70 @@ def _print_usage(
         "",
         "In a container:",
         "",
-        "  requirements.txt:  adksess",
-        "  Dockerfile:        COPY " + folder + " /app/agents",
-        '                     CMD ["adk", "api_server", "--host=0.0.0.0", "--port=8080", \\',
-        f'                          "{inside}", \\',
-        '                          "/app/agents"]',
+        *_container_lines(folder, settings),
     ):
         console.print(safe_text(line), markup=False, soft_wrap=True)
 
 
-def _uri(settings: "Settings") -> str:
-    """The URI to pass to ADK, with *** in place of the password."""
-    shown, query = settings.redacted, _query(settings)
-    return shown + query.replace("?", "&", 1) if "?" in shown else shown + query
+def _container_lines(folder: str, settings: "Settings") -> list[str]:
+    """Lines for requirements.txt or, if this adksess is from no package index, to copy a wheel."""
+    uri = f"redis://HOST:6379/0{_query(settings)}"
+    source = _install_source()
+    if source is None:
+        install = [
+            "  requirements.txt:  adksess",
+            f"  Dockerfile:        COPY {folder} /app/agents",
+        ]
+    else:
+        install = [
+            "  first:             pip wheel --no-deps --wheel-dir wheels " + shlex.quote(source),
+            "  Dockerfile:        COPY wheels/adksess-*.whl /tmp/",
+            "                     RUN pip install /tmp/adksess-*.whl",
+            f"                     COPY {folder} /app/agents",
+        ]
+    return [
+        *install,
+        '                     CMD ["adk", "api_server", "--host=0.0.0.0", "--port=8080", \\',
+        f'                          "--session_service_uri={uri}", \\',
+        '                          "/app/agents"]',
+    ]
+
+
+def _install_source() -> str | None:
+    """What pip can build this adksess from; None if it comes from a package index.
+
+    pip records the source of a direct installation in direct_url.json (PEP 610).
+    """
+    recorded = distribution("adksess").read_text("direct_url.json")
+    if recorded is None:
+        return None
+    source = json.loads(recorded)
+    url = str(source["url"])
+    if repository := source.get("vcs_info"):
+        return f"{repository['vcs']}+{url}@{repository['commit_id']}"
+    return url2pathname(urlsplit(url).path) if url.startswith("file:") else url
+
+
+def _uri_word(settings: "Settings") -> str:
+    """The URI for ADK as one word for a shell, adksess's own options included, no password."""
+    from adksess.cli.render.shell import holds_secret, url_word
+
+    own = _own_options(settings)
+    if holds_secret(settings):  # then the variable's URL brings its own options
+        own = {k: v for k, v in own.items() if v != _own_options(settings.parse(settings.url))[k]}
+    return url_word(settings, **own)
 
 
 def _query(settings: "Settings") -> str:
     """adksess's own options as the query of a URI; empty for the defaults."""
-    own = {
+    query = urlencode({k: v for k, v in _own_options(settings).items() if v}, safe=":")
+    return f"?{query}" if query else ""
+
+
+def _own_options(settings: "Settings") -> dict[str, str]:
+    """adksess's own options as they are written in a URI; the defaults are empty."""
+    return {
         "ttl": str(settings.ttl) if settings.ttl != DEFAULT_TTL else "",
         "prefix": settings.prefix,
         "conflict": settings.conflict if settings.conflict != "append" else "",
     }
-    query = urlencode({name: value for name, value in own.items() if value}, safe=":")
-    return f"?{query}" if query else ""

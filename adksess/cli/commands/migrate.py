@@ -1,104 +1,140 @@
-"""The work of `adksess migrate`: open both sides, take over, report."""
+"""`adksess migrate`: sessions from other tools and databases, or out to them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated
 
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from adksess.cli.commands._migrate_options import LayoutName
-from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import message, stderr, stdout
-from adksess.cli.render.progress import Meter
-from adksess.cli.render.text import counted, safe_text
-from adksess.store.document import decode, find_tail, parse_json
-from adksess.store.foreign import ReadOnlyRedis
-from adksess.store.foreign_json import as_seconds
-from adksess.store.models import StoredValue
-from adksess.store.settings import SCHEMES, Settings
-from adksess.store.store import SessionStore
-from adksess.transfer.layouts import LAYOUTS
-from adksess.transfer.migration import (
-    Migration,
-    MigrationReport,
-    Outcome,
-    Receiver,
-    StoreReceiver,
-    copy_store,
-)
-from adksess.transfer.source_session import SkippedSession, SourceSession
+from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
+from adksess.cli.errors import ExitCode, UsageProblem
+from adksess.cli.options import DryRunOption, OneAppOption
 
 if TYPE_CHECKING:
-    from google.adk.sessions.base_session_service import BaseSessionService
-
-_BATCH = 100
-
-
-@dataclass(frozen=True)
-class MigrateOptions:
-    """What was asked for. Without a source or a target, that side is our own store."""
-
-    source: str | None
-    target: str | None
-    own: Settings
-    app: str | None
-    layout: LayoutName | None
-    ttl: int | None
-    dry_run: bool
+    from adksess.adk.migrate import MigrateOptions
+    from adksess.store.settings import Settings
+    from adksess.transfer.migration import MigrationReport
 
 
-def migrate_sessions(migration: MigrateOptions) -> bool:
-    """Take the sessions over and report. False when one could not be."""
-    source = _place(migration.source, migration.own)
-    target = _place(migration.target, migration.own)
-    if isinstance(target, str) and migration.ttl is not None:
-        raise UsageProblem("--ttl is for a target in Redis: databases have no expiry.")
-    in_redis = isinstance(source, Settings) and isinstance(target, Settings)
-    if in_redis and migration.source is None and _same_place(source, target):
-        raise UsageProblem("--to names the place where the sessions are already.")
-    taken = asyncio.run(_migrate(migration, source, target))
-    _report(migration, taken, is_service=isinstance(target, str))
-    return not taken.failed
+class LayoutName(StrEnum):
+    """The layouts in Redis that `migrate` reads."""
+
+    ADK = "adk"
+    COMMUNITY = "community"
+    SESSION_SERVICES = "session-services"
+    BLOB = "blob"
+    ADKSESS = "adksess"
 
 
-def detect_in(uri: str | None, own: Settings, app: str | None) -> None:
-    """Print what a Redis or a database holds, by the layout of the tool that wrote it."""
-    place = _place(uri, own)
-    found = asyncio.run(_detect(place, app))
-    if not found:
-        stdout().print("No sessions of any layout that adksess knows.")
+@command(
+    "adksess migrate --detect",
+    "adksess migrate --from sqlite:///sessions.db --dry-run",
+)
+def migrate(
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URI",
+            help="The source: a Redis URL, in which every known layout is looked for, or any "
+            "--session_service_uri of ADK (sqlite:///file.db, postgresql+asyncpg://…).",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="URI",
+            help="The target: a Redis URL, or any --session_service_uri of ADK.",
+            show_default="--redis-url",
+        ),
+    ] = None,
+    app: OneAppOption = None,
+    layout: Annotated[
+        LayoutName | None,
+        typer.Option("--layout", help="Only sessions of this layout.", show_default=False),
+    ] = None,
+    ttl: Annotated[
+        str | None,
+        typer.Option(
+            "--ttl",
+            metavar="DURATION",
+            help="Let every session expire in 2h, 7d from now, or never (0), instead of keeping "
+            "its expiry.",
+            show_default=False,
+        ),
+    ] = None,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="List what the source holds, and write nothing.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    connection: ConnectionOptions,
+) -> None:
+    """Migrate sessions from or to other ADK session services.
+
+    Each session is read back and compared, event by event. The source is not changed; only
+    documents of another tool at the keys of adksess are converted in place. Can be interrupted
+    and repeated.
+    """
+    own = connection.settings()
+    if detect:
+        if target is not None or ttl is not None:
+            raise UsageProblem("--detect reads --from and writes nothing: omit --to and --ttl.")
+        _detect(_place(source, own), app)
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("LAYOUT", "WRITTEN BY", "APPS"):
-        table.add_column(name, overflow="fold")
-    for name in ("SESSIONS", "EVENTS", "UNUSABLE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, title, taken in found:
-        table.add_row(
-            name,
-            title,
-            Text(safe_text(", ".join(sorted(taken.apps)))),
-            f"{sum(taken.outcomes.values()):,}",
-            f"{taken.events:,}",
-            f"{taken.failed:,}",
+    if source is None and target is None:
+        raise UsageProblem(
+            "Name the source: --from redis://…, --from sqlite:///sessions.db; or, to migrate "
+            "sessions out of Redis, the target: --to URI. --detect lists what a source holds."
         )
-    stdout().print(table)
-    where = place.redacted if isinstance(place, Settings) else "URI"
-    if any(name != LayoutName.ADKSESS for name, _, _ in found):
-        stderr().print(
-            f"adksess migrate --from {where} takes them over; --dry-run tries it.",
-            style="dim",
-            markup=False,
-        )
+    options = _options(source, target, own, app, layout, ttl, dry_run=dry_run)
+    report = _migrate(options)
+    _print_report(report, dry_run=dry_run, is_service=isinstance(options.target, str))
+    if report.failed:
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _place(uri: str | None, own: Settings) -> Settings | str:
-    """Redis, as settings, or the URI of a session service of ADK."""
+def _options(
+    source: str | None,
+    target: str | None,
+    own: "Settings",
+    app: str | None,
+    layout: LayoutName | None,
+    ttl: str | None,
+    *,
+    dry_run: bool,
+) -> "MigrateOptions":
+    """Check that source and target fit together. Raises UsageProblem."""
+    from adksess.adk.migrate import MigrateOptions
+    from adksess.store.durations import parse_duration
+    from adksess.transfer.redis_source import is_same_place
+
+    options = MigrateOptions(
+        _place(source, own),
+        _place(target, own),
+        app=app,
+        layout=None if layout is None else layout.value,
+        ttl=None if ttl is None else parse_duration(ttl),
+        dry_run=dry_run,
+        only_own=source is None,
+    )
+    if isinstance(options.target, str) and ttl is not None:
+        raise UsageProblem("--ttl is for a target in Redis: databases have no expiry.")
+    if source is None and is_same_place(options.source, options.target):
+        raise UsageProblem("--to is the Redis that the sessions are in already: name another.")
+    return options
+
+
+def _place(uri: str | None, own: "Settings") -> "Settings | str":
+    """Return a Redis, as settings, or the URI of a session service of ADK."""
+    from urllib.parse import urlsplit
+
+    from adksess.store.settings import SCHEMES, Settings
+
     if uri is None:
         return own
     if urlsplit(uri).scheme in SCHEMES:
@@ -113,209 +149,85 @@ def _place(uri: str | None, own: Settings) -> Settings | str:
     return uri
 
 
-async def _migrate(
-    migration: MigrateOptions, source: Settings | str, target: Settings | str
-) -> MigrationReport:
-    from adksess.adk.other_services import encode_event
+def _migrate(options: "MigrateOptions") -> "MigrationReport":
+    from adksess.adk.migrate import migrate as run
+    from adksess.adk.other_services import NoApps
+    from adksess.cli.render.progress import Meter
 
-    async with AsyncExitStack() as stack:
-        receiver: Receiver
-        store: SessionStore | None = None
-        if isinstance(target, Settings):
-            store = await stack.enter_async_context(SessionStore(target))
-            await store.check()
-            receiver = StoreReceiver(store, encode_event, migration.ttl)
-        else:
-            receiver = await _service_receiver(target, stack)
-        work = Migration(receiver, encode_event, dry_run=migration.dry_run)
-        if isinstance(source, str):
-            service = await _service(source, stack, must_exist=True)
-            await _from_service(service, migration.app, work)
-        else:
-            await _from_redis(stack, migration, source, store, work)
-        await work.left_over_states()
-        return work.taken
+    try:
+        return asyncio.run(run(options, Meter))
+    except NoApps as exc:
+        raise UsageProblem(str(exc)) from None
 
 
-async def _from_redis(
-    stack: AsyncExitStack,
-    migration: MigrateOptions,
-    source: Settings,
-    target: SessionStore | None,
-    work: Migration,
-) -> None:
-    """Every layout there. Our own documents go from store to store as they are."""
-    wanted = migration.layout
-    if migration.source is not None:
-        redis = await stack.enter_async_context(ReadOnlyRedis(source))
-        for layout in LAYOUTS:
-            if wanted in (None, layout.name):
-                with Meter(f"Taking over: {layout.title}") as meter:
-                    before, work.taken.apps = work.taken.apps, set()
-                    await work.sessions(layout.sessions(redis, migration.app), meter.advance)
-                    for app in sorted(work.taken.apps):
-                        await work.states(layout.states(redis, app))
-                    work.taken.apps |= before
-    if wanted not in (None, LayoutName.ADKSESS):
+def _detect(place: "Settings | str", app: str | None) -> None:
+    """Print what a place holds, by the layout of the tool that wrote it."""
+    from adksess.adk.migrate import detect
+    from adksess.cli.render.console import stderr, stdout
+    from adksess.cli.render.progress import Meter
+
+    layouts = asyncio.run(detect(place, app, Meter))
+    if not layouts:
+        stdout().print("No sessions of any layout that adksess knows.")
         return
-    if target is not None and _same_place(source, target.settings):
-        return
-    ours = await stack.enter_async_context(SessionStore(source))
-    # plain JSON at our keys was just taken over as another tool's
-    documents = _documents(
-        ours, migration.app, plain_too=migration.source is None or bool(source.prefix)
-    )
-    with Meter("Copying sessions", await ours.key_count()) as meter:
-        if target is None:
-            await work.sessions(_as_found(documents), meter.advance)
-            await work.states(ours.all_states(migration.app))
-        else:
-            await copy_store(
-                target,
-                documents,
-                work.taken,
-                ttl=migration.ttl,
-                dry_run=migration.dry_run,
-                advance=meter.advance,
-            )
-            await work.states(ours.all_states(migration.app))
+    _print_layouts(layouts)
+    where = "URI" if isinstance(place, str) else place.redacted
+    if any(name != LayoutName.ADKSESS for name, _, _ in layouts):
+        stderr().print(
+            f"Migrate them with adksess migrate --from {where}; --dry-run tries it.",
+            style="dim",
+            markup=False,
+        )
 
 
-async def _from_service(service: "BaseSessionService", app: str | None, work: Migration) -> None:
-    from adksess.adk.other_services import app_names, sessions
+def _print_layouts(layouts: "list[tuple[str, str, MigrationReport]]") -> None:
+    from rich.table import Table
+    from rich.text import Text
 
-    apps = [app] if app is not None else await app_names(service)
-    if not apps:
-        raise UsageProblem("That service holds no sessions, or cannot list its apps: add --app.")
-    with Meter("Taking over") as meter:
-        await work.sessions(sessions(service, apps), meter.advance)
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.text import safe_text
 
-
-async def _service_receiver(uri: str, stack: AsyncExitStack) -> Receiver:
-    from adksess.adk.other_services import ServiceReceiver
-
-    return ServiceReceiver(await _service(uri, stack, must_exist=False))
-
-
-async def _service(uri: str, stack: AsyncExitStack, *, must_exist: bool) -> "BaseSessionService":
-    from adksess.adk.other_services import open_service, require_database
-
-    if must_exist:
-        require_database(uri)
-    service = open_service(uri)
-    if close := getattr(service, "close", None):
-        stack.push_async_callback(close)
-    return service
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("LAYOUT", "WRITTEN BY", "APPS"):
+        table.add_column(name, overflow="fold")
+    for name in ("SESSIONS", "EVENTS", "UNUSABLE"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, title, report in layouts:
+        table.add_row(
+            name,
+            title,
+            Text(safe_text(", ".join(sorted(report.apps)))),
+            f"{report.sessions:,}",
+            f"{report.events:,}",
+            f"{report.failed:,}",
+        )
+    stdout().print(table)
 
 
-async def _documents(
-    store: SessionStore, app: str | None, *, plain_too: bool
-) -> AsyncIterator[list[StoredValue]]:
-    async for batch in store.scan(app):
-        readable = [summary.ref for summary in batch if summary.tail]
-        for start in range(0, len(readable), _BATCH):
-            stored = await store.values(readable[start : start + _BATCH])
-            yield [item for item in stored if plain_too or find_tail(item.value) is not None]
+def _print_report(report: "MigrationReport", *, dry_run: bool, is_service: bool) -> None:
+    from adksess.cli.render.console import message, stderr, stdout
+    from adksess.cli.render.text import counted
+    from adksess.transfer.migration import Outcome
 
-
-async def _as_found(
-    documents: AsyncIterator[list[StoredValue]],
-) -> AsyncIterator[Sequence[SourceSession | SkippedSession]]:
-    """Our own sessions in the form of everybody's, for a session service of ADK."""
-    async for batch in documents:
-        for stored in batch:
-            document = decode(stored.value, stored.ref)
-            yield [
-                SourceSession(
-                    name="/".join(stored.ref),
-                    ref=stored.ref,
-                    state=document.tail.state,
-                    events=[parse_json(line) for line in document.events],
-                    last_update_time=document.tail.last_update_time,
-                    created=as_seconds(document.tail.created_at),
-                    ttl_ms=stored.ttl_ms,
-                )
-            ]
-
-
-async def _detect(place: Settings | str, app: str | None) -> list[tuple[str, str, MigrationReport]]:
-    """Layout, title and what there is of it, for each layout that there is."""
-    async with AsyncExitStack() as stack:
-        if isinstance(place, str):
-            from adksess.adk.other_services import app_names, sessions
-
-            service = await _service(place, stack, must_exist=True)
-            apps = [app] if app is not None else await app_names(service)
-            taken = await _counted(sessions(service, apps), "Reading")
-            return [(urlsplit(place).scheme, type(service).__name__, taken)] if apps else []
-        redis = await stack.enter_async_context(ReadOnlyRedis(place))
-        await redis.key_count()
-        found = []
-        for layout in LAYOUTS:
-            taken = await _counted(layout.sessions(redis, app), f"Looking for {layout.title}")
-            if taken.failed or any(taken.outcomes.values()):
-                found.append((layout.name, layout.title, taken))
-        ours = MigrationReport()
-        store = await stack.enter_async_context(SessionStore(place))
-        async for batch in _documents(store, app, plain_too=False):
-            for stored in batch:
-                ours.outcomes[Outcome.COPIED] += 1
-                ours.events += decode(stored.value, stored.ref).tail.event_count
-                ours.apps.add(stored.ref.app_name)
-        if ours.apps:
-            found.append((LayoutName.ADKSESS.value, "adksess", ours))
-        return found
-
-
-async def _counted(
-    batches: AsyncIterator[list[SourceSession | SkippedSession]], text: str
-) -> MigrationReport:
-    taken = MigrationReport()
-    with Meter(text) as meter:
-        async for batch in batches:
-            for item in batch:
-                if isinstance(item, SkippedSession):
-                    taken.fail(item.name, item.why)
-                else:
-                    taken.outcomes[Outcome.COPIED] += 1
-                    taken.events += len(item.events)
-                    taken.apps.add(item.ref.app_name)
-            meter.advance(len(batch))
-    return taken
-
-
-def _same_place(one: Settings | str, other: Settings | str) -> bool:
-    def place(settings: Settings | str) -> Any:
-        if isinstance(settings, str):
-            return settings
-        parts = urlsplit(settings.url)
-        host = parts.netloc.rpartition("@")[2].replace("localhost", "127.0.0.1")
-        return host, parts.path.strip("/") or "0", settings.prefix
-
-    return bool(place(one) == place(other))
-
-
-def _report(migration: MigrateOptions, taken: MigrationReport, *, is_service: bool) -> None:
     console = stderr()
-    for problem in taken.problems:
-        console.print(message("error", f"{problem.name} is not taken over: {problem.why}."))
-    if more := taken.failed - len(taken.problems):
-        console.print(message("error", f"{more:,} more are not taken over."))
-    copied, anew = taken.outcomes[Outcome.COPIED], taken.outcomes[Outcome.REFRAMED]
-    verb = "Would take over" if migration.dry_run else "Took over"
-    parts = [
-        f"{verb} {counted(copied + anew, 'session')} with {counted(taken.events, 'event')}",
-        counted(taken.state_values, "state value"),
-    ]
-    if anew:
-        parts.append(f"{anew:,} laid out anew in place")
-    if there := taken.outcomes[Outcome.THERE]:
-        parts.append(f"{there:,} there already")
-    if taken.failed:
-        parts.append(f"{taken.failed:,} not")
+    for problem in report.problems:
+        console.print(message("error", f"{problem.name} was not migrated: {problem.reason}."))
+    if more := report.failed - len(report.problems):
+        console.print(message("error", f"{more:,} more were not migrated."))
+    copied, converted = report.outcomes[Outcome.COPIED], report.outcomes[Outcome.CONVERTED]
+    verb = "Would migrate" if dry_run else "Migrated"
+    sessions, events = counted(copied + converted, "session"), counted(report.events, "event")
+    parts = [f"{verb} {sessions} with {events}", counted(report.state_values, "state value")]
+    for number, text in (
+        (converted, "converted in place"),
+        (report.outcomes[Outcome.EXISTS], "unchanged"),
+        (report.failed, "failed"),
+    ):
+        if number:
+            parts.append(f"{number:,} {text}")
     stdout().print(", ".join(parts) + ".", markup=False)
     if is_service and copied:
         console.print("They do not expire there: databases have no expiry.", style="dim")
-    elif (copied or anew) and not migration.dry_run:
-        kept = "All else in the source" if anew else "The source"
-        console.print(f"{kept} is as it was. See them with adksess list", style="dim")
+    elif (copied or converted) and not dry_run:
+        unchanged = "Nothing else in the source was" if converted else "The source was not"
+        console.print(f"{unchanged} changed. See the sessions with adksess list", style="dim")

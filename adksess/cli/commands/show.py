@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import ConnectionOptions, IdArgument
+from adksess.cli.options import IdArgument
 
 if TYPE_CHECKING:
     from adksess.cli.render.event_log import EventPrinter
@@ -76,8 +77,6 @@ def show(
     connection: ConnectionOptions,
 ) -> None:
     """Show a session's metadata, state and latest events."""
-    from adksess.cli.runner import settings_from
-
     if follow and output is ShowOutput.JSON:
         raise UsageProblem("--follow cannot end a JSON document: use -o ndjson.")
     if follow and state:
@@ -85,7 +84,7 @@ def show(
     default = None if output is ShowOutput.JSON else _LAST_EVENTS
     show_session(
         ShowOptions(
-            settings=settings_from(connection),
+            settings=connection.settings(),
             name=session.strip(),
             last=default if events is None else _number_of_events(events),
             state_only=state,

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from adksess.cli.command import command
-from adksess.cli.options import ConnectionOptions, FilterOptions, OutputFormat, OutputOption
+from adksess.cli.connection import ConnectionOptions
+from adksess.cli.options import FilterOptions, OutputFormat, OutputOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +28,11 @@ def stats(
     """Show totals per app and activity per day."""
     from adksess.cli.render.console import stderr
     from adksess.cli.render.json_output import write_json
-    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
     selection = Selection.from_options(None, filters, all_if_none=True)
-    selected = with_store(settings_from(connection), selection.resolve)
+    selected = with_store(connection.settings(), selection.resolve)
     apps = [_totals(name, group) for name, group in _by_app(selected.sessions).items()]
     days = _by_day(selected.sessions)
     if output is OutputFormat.JSON:

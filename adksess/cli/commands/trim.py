@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode
 from adksess.cli.options import (
-    ConnectionOptions,
     DryRunOption,
     FilterOptions,
     IdsArgument,
@@ -51,10 +51,10 @@ def trim(
     State, expiry and summaries are kept, and no tool call is separated from its response. Asks
     for confirmation.
     """
-    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
-    settings = settings_from(connection)
+    settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
     if selection.is_empty:
         return

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import (
-    ConnectionOptions,
     DryRunOption,
     FilterOptions,
     IdsArgument,
@@ -50,11 +50,11 @@ def ttl(
     from adksess.cli.prompts import confirm
     from adksess.cli.render.console import stdout
     from adksess.cli.render.text import counted
-    from adksess.cli.runner import settings_from, with_store
+    from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection, warn_of
     from adksess.store.durations import format_duration, parse_duration
 
-    settings = settings_from(connection)
+    settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
     if set_to is not None and persist:
         raise UsageProblem("--set and --persist exclude each other.")

@@ -1,5 +1,6 @@
 """`adksess init`: plain `adk web` and `adk run`, without adksess on the command line."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+from adksess.cli.commands import init as init_module
 from adksess.cli.commands.init import SERVICES
 from adksess.demo import AGENTS_DIR
 from tests.web import WebServer, adk, clean_environment
@@ -29,7 +31,8 @@ def test_it_writes_what_adk_loads(cli: Cli, agents: Path) -> None:
     assert result.code == 0
     assert (agents / "services.py").read_text() == SERVICES
     assert not (agents / "remember" / "services.py").exists()
-    uri = "'redis://ada:***@db:6379/0?prefix=p:'"
+    uri = '"$ADKSESS_REDIS_URL"'
+    assert "keep sessions in Redis, with ADKSESS_REDIS_URL set:" in result.out
     assert f"adk web --session_service_uri={uri} '{agents}'" in result.out
     assert "geheim" not in result.out + result.err
     assert "Dockerfile" in result.out
@@ -43,6 +46,7 @@ def test_the_whole_output(
     cli: Cli, agents: Path, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.chdir(agents.parent)
+    monkeypatch.setattr(init_module, "_install_source", lambda: None)
     result = cli("init", agents.name, "-r", "redis://db:6379/0?ttl=7d", columns=columns)
     assert (result.code, result.err) == (0, "")
     assert result.out == WHOLE_OUTPUT
@@ -70,6 +74,48 @@ In a container:
 """  # noqa: E501
 
 
+def test_a_prefix_is_added_to_the_url_in_the_variable(cli: Cli, agents: Path) -> None:
+    for url, uri in (
+        ("redis://:geheim@db/0", '"$ADKSESS_REDIS_URL?prefix=a%24b:"'),
+        ("redis://:geheim@db/0?ttl=7d&prefix=p:", '"$ADKSESS_REDIS_URL&prefix=a%24b:"'),
+        ("redis://db/0?ttl=7d", "'redis://db/0?ttl=604800&prefix=a%24b:'"),
+    ):
+        result = cli("init", agents, "-r", url, "--prefix", "a$b:")
+        assert f"adk web --session_service_uri={uri} " in result.out
+        assert "geheim" not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    ("recorded", "source"),
+    [
+        (None, None),
+        ({"url": "file:///home/ada/my%20adksess", "dir_info": {}}, "'/home/ada/my adksess'"),
+        (
+            {"url": "https://host/adksess.git", "vcs_info": {"vcs": "git", "commit_id": "e5a8"}},
+            "git+https://host/adksess.git@e5a8",
+        ),
+        ({"url": "https://host/adksess.whl", "archive_info": {}}, "https://host/adksess.whl"),
+    ],
+)
+def test_a_container_gets_the_adksess_that_is_installed(
+    cli: Cli,
+    agents: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: dict[str, Any] | None,
+    source: str | None,
+) -> None:
+    class Installed:
+        def read_text(self, _: str) -> str | None:
+            return None if recorded is None else json.dumps(recorded)
+
+    monkeypatch.setattr(init_module, "distribution", lambda _: Installed())
+    out = cli("init", agents).out
+    assert ("requirements.txt:  adksess" in out) is (source is None)
+    assert ("RUN pip install /tmp/adksess-*.whl" in out) is (source is not None)
+    if source:
+        assert f"pip wheel --no-deps --wheel-dir wheels {source}\n" in out
+
+
 def test_for_adk_run_too(cli: Cli, agents: Path) -> None:
     (agents / "no agent").mkdir()
     assert cli("init", agents, "--agent").code == 0
@@ -83,6 +129,8 @@ def test_an_existing_file_is_never_overwritten(cli: Cli, agents: Path, text: str
     path.write_text(text)
     result = cli("init", agents)
     assert (result.code, path.read_text()) == (1, text)
+    assert "Now ADK's" not in result.out
+    assert "With these lines, ADK's own commands keep sessions in Redis:" in result.out
     assert "from adksess import register_services" in result.err
     path.write_text(f"import adksess\n{text if 'import' in text else ''}\n")
     path.write_text(path.read_text() + "adksess.register_services()\n")

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import re
 import time
 
 import pytest
 import redis
 
 from adksess.cli.render.json_output import write_json, write_json_array
-from tests.cli.sessions import store_session
+from adksess.store.keys import SessionRef
+from tests.cli.sessions import called, put_document, said, store_session
 from tests.conftest import Run
 
 ESCAPE = "\x1b[31mred[/red] [bold]"
@@ -19,8 +21,8 @@ def test_json_is_the_documented_array(run: Run, valkey_url: str) -> None:
     store_session(valkey_url, title="My trip", texts=("hi", "there"))
     (row,) = run("list", "-o", "json").json
     assert list(row) == [
-        *("key", "app_name", "user_id", "session_id", "title", "event_count", "size_bytes"),
-        *("created_at", "updated_at", "ttl_seconds"),
+        *("key", "app_name", "user_id", "session_id", "title", "title_source", "status"),
+        *("waiting_for", "event_count", "size_bytes", "created_at", "updated_at", "ttl_seconds"),
     ]
     assert row["key"] == "session:demo:ada:session-1"
     assert (row["app_name"], row["user_id"], row["session_id"]) == ("demo", "ada", "session-1")
@@ -80,7 +82,10 @@ def test_filters(run: Run, valkey_url: str) -> None:
     assert ids("--since", time.strftime("%Y-%m-%d", time.localtime(old - 86_400))) == {
         *("new-one", "old-one", "other-app")
     }
-    assert run("list", "--app", "nothing").err.startswith("No session fits")
+    assert ids("--until", "5d") == {"old-one"}
+    assert ids("--since", "20d", "--until", "5d") == {"old-one"}
+    assert ids("--app-like", "de*") == {"new-one", "old-one", "other-app"}
+    assert ids("--app-like", "de*o", "--user-like", "[a-b]?a") == {"new-one"}
     wrong = run("list", "--since", "someday")
     assert wrong.code == 2
     assert "2h" in wrong.err
@@ -175,3 +180,80 @@ def test_the_key_has_the_prefix_and_the_escapes(run: Run, valkey_url: str) -> No
     store_session(f"{valkey_url}?prefix=p:", user="a:b%", session_id="c")
     (row,) = run("list", "-o", "json", "--prefix", "p:").json
     assert row["key"] == "p:session:demo:a%3Ab%25:c"
+
+
+def test_an_empty_answer_says_where_it_looked(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, "support")
+    store_session(valkey_url, "weather")
+    result = run("list", "--app", "suport", "--since", "1h")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == (
+        f"No session matches --app suport --since 1h in {valkey_url}. "
+        "There is no app 'suport'; there are support, weather.\n"
+    )
+    result = run("list", "--prefix", "prod:")
+    assert "with the prefix 'prod:'" in result.err
+    assert "''" in result.err
+    assert "demo" not in result.err
+
+
+def test_a_title_is_the_one_of_the_ui_or_the_first_message(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="named", title="Trip", texts=("hello",))
+    store_session(valkey_url, session_id="spoken", texts=("One\nline  only, " + "x" * 80,))
+    store_session(valkey_url, session_id="empty")
+    rows = {row["session_id"]: row for row in run("list", "-o", "json").json}
+    assert (rows["named"]["title"], rows["named"]["title_source"]) == ("Trip", "ui")
+    assert rows["spoken"]["title"] == ("One line only, " + "x" * 80)[:50]
+    assert rows["spoken"]["title_source"] == "message"
+    assert (rows["empty"]["title"], rows["empty"]["title_source"]) == ("", None)
+
+
+def test_status_is_shown_filtered_and_sorted(run: Run, database: redis.Redis) -> None:
+    asked = called("refund", long_running_tool_ids=["c1"], args={"n": 1, "why": "y" * 200})
+    for name, event in (
+        ("a-ok", said("helper", "hi")),
+        ("b-open", asked),
+        ("c-bad", {"author": "helper", "error_code": "500", "error_message": "broken"}),
+        ("d-new", said("user", "hello?")),
+    ):
+        put_document(database, SessionRef("demo", "ada", name), event, ttl=3_500)
+    rows = {row["session_id"]: row for row in run("list", "-o", "json").json}
+    assert [rows[name]["status"] for name in sorted(rows)] == [
+        *("ok", "waiting", "failed", "unanswered")
+    ]
+    (waiting,) = rows["b-open"]["waiting_for"]
+    assert (waiting["tool"], waiting["request"]) == ("refund", None)
+    assert waiting["since"].startswith("2026-11-18T11:06:40")
+    assert waiting["arguments"]["n"] == 1
+    assert len(waiting["arguments"]["why"]) < 100
+    assert rows["a-ok"]["waiting_for"] == []
+    filtered = run(
+        "list", "--status", "failed", "--status", "waiting", "-o", "ids", "--sort", "status"
+    )
+    assert filtered.out.split() == ["b-open", "c-bad"]
+    ordered = run("list", "--sort", "status", "-o", "ids").out.split()
+    assert ordered == ["b-open", "c-bad", "d-new", "a-ok"]
+    assert run("list", "--status", "nonsense").code == 2
+    # it expires before an answer is likely
+    assert re.search(r"58m \d+s!$", run("list").out, re.MULTILINE)
+
+
+def test_values_of_every_state_are_columns(run: Run, valkey_url: str) -> None:
+    store_session(
+        valkey_url,
+        state={"cart": [{"sku": "X-1"}], "a.b": 7},
+        user_state={"plan": {"tier": "pro"}},
+    )
+    names = ("state.cart.0.sku", "state.a.b", "user:plan.tier", "app:mode", "state.cart.9.sku")
+    words = [word for name in names for word in ("--column", name)]
+    (row,) = run("list", "-o", "json", *words).json
+    assert [row[name] for name in names] == ["X-1", 7, "pro", None, None]
+    assert run("list", "--columns", "id,user:plan.tier", "--no-headers").out.split() == [
+        *("session-1", "pro")
+    ]
+    (row,) = run("list", "--columns", "id,updated,state.a.b", "-o", "json").json
+    assert list(row) == ["session_id", "updated_at", "state.a.b"]
+    lines = run("list", "--columns", "id,app", "-o", "csv").out.splitlines()
+    assert lines == ["session_id,app_name", "session-1,demo"]
+    for wrong in (["--columns", "nope"], ["--columns", ","], ["--column", "topic"]):
+        assert run("list", *wrong).code == 2

@@ -1,12 +1,13 @@
 """`adksess doctor`: find what keeps sessions from being stored in Redis, and say how to fix it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import AgentsDirArgument, ConnectionOptions, OutputFormat, OutputOption
+from adksess.cli.options import AgentsDirArgument, OutputFormat, OutputOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ _MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "b
 @command(
     "adksess doctor",
     "adksess doctor agents -r redis://db.internal:6379/0",
+    "adksess doctor --quick",
     "adksess doctor --fix",
 )
 def doctor(
@@ -28,30 +30,43 @@ def doctor(
         bool,
         typer.Option("--fix", help="Add missing index entries and remove stale ones."),
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Check every session and index entry, not a sample."),
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Write nothing, skip ADK: for a health check."),
+    ] = False,
     output: OutputOption = OutputFormat.TABLE,
     connection: ConnectionOptions,
 ) -> None:
     """Diagnose Redis, ADK and the registration.
 
-    With AGENTS_DIR, its service files are checked too. Exits with 0 when no check failed, 1 when
-    one failed, 4 when Redis cannot be used.
+    With AGENTS_DIR, its service files are checked too. On more than 10,000 keys a sample of
+    sessions and index entries is checked, unless --full or --fix asks for all. Exits with 0
+    when no check failed, 1 when one failed, 4 when Redis cannot be used.
     """
     if agents_dir and not agents_dir.is_dir():
         raise UsageProblem(f"There is no folder {agents_dir}.")
+    if quick and (fix or full or agents_dir):
+        raise UsageProblem("--quick checks a sample: leave out --fix, --full and AGENTS_DIR.")
     from dataclasses import asdict
 
     from adksess.cli.commands.doctor import checks
     from adksess.cli.render.json_output import write_json
-    from adksess.cli.runner import settings_from
 
-    settings = settings_from(connection)
+    settings = connection.settings()
     results = checks.check_redis(settings)
     is_reachable = results[0].status != "fail"
     if is_reachable:
-        results += checks.check_sessions(settings, fix=fix)
-    results += [*checks.check_versions(), checks.check_registry(settings)]
-    if agents_dir:
-        results += checks.check_folder(agents_dir.resolve(), settings)
+        if not quick:
+            results.append(_adk_checks().check_probe(settings))
+        results += checks.check_sessions(settings, full=full, fix=fix)
+    if not quick:
+        results += [*_adk_checks().check_versions(), _adk_checks().check_registry(settings)]
+        if agents_dir:
+            results += _adk_checks().check_folder(agents_dir.resolve(), settings)
     if output is OutputFormat.JSON:
         write_json([asdict(check) for check in results])
     else:
@@ -60,6 +75,13 @@ def doctor(
         raise typer.Exit(ExitCode.UNREACHABLE)
     if any(check.status == "fail" for check in results):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _adk_checks() -> Any:
+    """The checks that import google.adk, which takes a second: --quick does without."""
+    from adksess.cli.commands.doctor import adk_checks
+
+    return adk_checks
 
 
 def _print(results: "Sequence[Check]") -> None:

@@ -1,24 +1,22 @@
-"""The checks of `adksess doctor`. Each returns findings with their remedies."""
+"""The checks of `adksess doctor` of the server and of what it stores, each with its remedy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
 
-from adksess.adk.probe import probe
-from adksess.adk.registry import look_up, register_services
-from adksess.adk.services_subprocess import ServicesCheckFailed, check_services
 from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
-from adksess.store.audit import Audit
+from adksess.store.audit import Audit, Findings
+from adksess.store.durations import format_duration
 from adksess.store.errors import AdksessError, ServerUnavailable
 from adksess.store.models import OLDEST_REDIS, ServerInfo
+from adksess.store.redis_errors import is_transient
 from adksess.store.settings import Settings
-from adksess.store.store import SessionStore
 
 Status = Literal["ok", "warn", "fail"]
 
+_FIX_FIRST = "Fix this first, then run doctor again."
+_MAX_CLOCK_OFFSET = 2.0  # seconds
 _MAX_NAMES = 3
 _MEMORY_WARNING_RATIO = 0.9
 
@@ -38,9 +36,10 @@ def check_redis(settings: Settings) -> list[Check]:
     try:
         info = with_store(settings, lambda store: store.check())
     except ServerUnavailable as exc:
-        remedy = "Without a Redis: adksess serve --demo starts an embedded one."
+        is_answering = isinstance(exc.__cause__, Exception) and not is_transient(exc.__cause__)
+        remedy = _FIX_FIRST if is_answering else "adksess serve --demo starts an embedded server."
         return [Check("redis", "fail", str(exc), remedy)]
-    return [*check_server(info, settings), check_probe(settings)]
+    return list(check_server(info, settings))
 
 
 def check_server(info: ServerInfo, settings: Settings) -> Iterator[Check]:
@@ -64,107 +63,53 @@ def check_server(info: ServerInfo, settings: Settings) -> Iterator[Check]:
             "this server is a replica and rejects writes",
             "Name the primary with --redis-url, or use redis+sentinel://.",
         )
+    if info.mode == "cluster" and not settings.is_cluster:
+        scheme = f"{'rediss' if settings.scheme.startswith('rediss') else 'redis'}+cluster"
+        yield Check(
+            "cluster",
+            "fail",
+            f"this server is a node of a cluster, but the URL starts with {settings.scheme}://",
+            f"Use {scheme}:// with the same host and port.",
+        )
+    if abs(info.clock_offset) >= _MAX_CLOCK_OFFSET:
+        direction = "ahead of" if info.clock_offset > 0 else "behind"
+        yield Check(
+            "clock",
+            "warn",
+            f"the server's clock is {format_duration(abs(info.clock_offset))} {direction} this "
+            "machine's: event times and ages do not match",
+            "Synchronize both clocks, for example with NTP.",
+        )
     yield _persistence(info)
     yield _memory(info)
 
 
-def check_probe(settings: Settings) -> Check:
-    """Check whether a session can be created, appended to, read and deleted."""
-    try:
-        with_store(settings, probe)
-    except AdksessError as exc:
-        return Check("probe", "fail", str(exc), "Fix this first; ADK would hit the same error.")
-    return Check("probe", "ok", "a session was created, appended to, read and deleted")
+def check_sessions(settings: Settings, *, full: bool, fix: bool) -> list[Check]:
+    """Check sessions and index entries, of a large database a sample unless `full`.
 
-
-def check_versions() -> Iterator[Check]:
-    """Report the installed versions."""
-    for name, package in (("adksess", "adksess"), ("adk", "google-adk"), ("redis-py", "redis")):
-        yield Check(name, "ok", f"{package} {version(package)}")
-
-
-def check_registry(settings: Settings) -> Check:
-    """Check that ADK creates our service for the URI."""
-    register_services()
-    found = look_up(settings.uri)
-    if found.is_ours:
-        return Check("registry", "ok", f"ADK creates {found.class_name} for {settings.redacted}")
-    return Check(
-        "registry",
-        "fail",
-        f"ADK does not create adksess's service for {settings.redacted}: "
-        f"{found.error or found.class_name}",
-        "Reinstall adksess and google-adk in the same environment.",
-    )
-
-
-def check_folder(agents_dir: Path, settings: Settings) -> Iterator[Check]:
-    """Check how the service files of a folder and of its agents change the registry.
-
-    `adk web` and `adk api_server` load those of the folder, `adk run` those of the agent's folder.
+    With `fix`, repair the indexes.
     """
-    inner = (file.parent for file in sorted(agents_dir.glob("*/services.*")))
-    for folder in dict.fromkeys([agents_dir, *inner]):
-        name = f"services in {folder.name}"
-        try:
-            served = check_services(folder, settings.uri, register_first=True)
-            plain = check_services(folder, settings.uri, register_first=False)
-        except ServicesCheckFailed as exc:
-            yield Check(name, "fail", str(exc), f"Fix the service files in {folder}.")
-            continue
-        for problem in served.problems:
-            yield Check(name, "fail", problem, f"Fix it in {folder}.")
-        if not served.registered.is_ours:
-            found = served.registered.class_name or served.registered.error
-            yield Check(
-                name,
-                "fail",
-                f"{' and '.join(served.files)} register {found} for {settings.scheme}://, "
-                "overriding adksess",
-                f"Remove the registration of {settings.scheme}:// in {folder}.",
-            )
-        command = "adk web" if folder == agents_dir else "adk run"
-        if plain.registered.is_ours:
-            yield Check(name, "ok", f"plain {command} {folder.name} stores sessions in Redis too")
-        elif not served.problems and served.registered.is_ours:
-            yield Check(
-                name,
-                "warn",
-                f"adksess serve stores sessions in Redis, plain {command} does not know "
-                f"{settings.scheme}:// ({plain.registered.error or plain.registered.class_name})",
-                f"Start the agents with adksess serve, or run adksess init {folder}.",
-            )
-
-
-def check_sessions(settings: Settings, *, fix: bool) -> list[Check]:
-    """Check every session and index entry; with `fix`, repair the indexes."""
-
-    async def work(store: SessionStore) -> Audit:
-        found = await store.audit()
-        if fix:
-            await store.repair(found)
-        return found
-
     try:
-        return list(check_stored(with_store(settings, work), repaired=fix))
+        found = with_store(settings, lambda store: store.audit(full=full, fix=fix))
     except AdksessError as exc:
-        return [Check("sessions", "fail", str(exc), "Fix this first, then run doctor again.")]
+        return [Check("sessions", "fail", str(exc), _FIX_FIRST)]
+    return list(check_stored(found, repaired=fix))
 
 
 def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
     """Report what is stored, and whether the indexes agree with it."""
-    others = f", {found.plain:,} written by other tools" if found.plain else ""
+    about = "" if found.sample is None else "about "
+    others = f", {about}{found.foreign:,} written by other tools" if found.foreign else ""
     yield Check(
         "sessions",
         "ok",
-        f"{counted(found.sessions, 'session')}, {human_size(found.size_bytes)}{others}",
+        f"{counted(found.sessions, 'session')}, {about}{human_size(found.size_bytes)}{others}",
     )
     if found.unreadable:
         yield Check(
             "unreadable",
             "warn",
-            "keys named like sessions that are not sessions: "
-            f"{_some([session.ref.path for session in found.unreadable])}",
+            f"keys named like sessions that are not sessions: {_some(found.unreadable)}",
             "Inspect them with redis-cli; adksess does not change them.",
         )
     if found.wrong_type:
@@ -178,22 +123,20 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
         yield Check(
             "expiry",
             "ok",
-            f"{counted(found.without_ttl, 'session never expires', 'sessions never expire')}; "
-            "list them with adksess list --no-ttl",
+            f"{about}{counted(found.without_ttl, 'session never expires', 'sessions never expire')}"
+            "; list them with adksess list --no-ttl",
         )
     yield _index(found, repaired=repaired)
 
 
-def _some(names: list[str]) -> str:
+def _some(found: Findings) -> str:
     """The first names and the total number."""
-    more = ", …" if len(names) > _MAX_NAMES else ""
-    return f"{', '.join(names[:_MAX_NAMES])}{more} ({len(names):,} in total)"
+    more = ", …" if found.count > _MAX_NAMES else ""
+    return f"{', '.join(found.examples[:_MAX_NAMES])}{more} ({found.count:,} in total)"
 
 
 def _index(found: Audit, *, repaired: bool) -> Check:
-    missing, stale = len(found.unindexed), len(found.stale)
-    if not missing and not stale:
-        return Check("index", "ok", "every session is indexed")
+    missing, stale = found.unindexed.count, found.stale.count
     if repaired:
         return Check(
             "index",
@@ -201,11 +144,25 @@ def _index(found: Audit, *, repaired: bool) -> Check:
             f"added {counted(missing, 'missing entry', 'missing entries')}, "
             f"removed {counted(stale, 'stale entry', 'stale entries')}",
         )
+    checked = (
+        "every session and entry was checked"
+        if found.sample is None
+        else f"{found.sample:,} sessions were checked; --full checks all"
+    )
+    if found.sample is not None and not found.state.is_complete:
+        return Check(
+            "index",
+            "warn",
+            f"the recency index is not complete: listings read every key ({checked})",
+            "Run adksess doctor --fix.",
+        )
+    if not missing and not stale:
+        return Check("index", "ok", f"every session is indexed ({checked})")
     return Check(
         "index",
         "warn",
         f"{counted(missing, 'session is', 'sessions are')} missing from their index; "
-        f"{counted(stale, 'stale entry', 'stale entries')}",
+        f"{counted(stale, 'stale entry', 'stale entries')} ({checked})",
         "Run adksess doctor --fix.",
     )
 

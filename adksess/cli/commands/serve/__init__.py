@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from adksess.cli.command import command
+from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import ConnectionOptions, TtlOption
+from adksess.cli.options import TtlOption
 
 
 @command(
@@ -68,14 +69,13 @@ def serve(
     from dataclasses import replace
 
     from adksess.cli.commands.serve.server import ServeOptions, serve_agents
-    from adksess.cli.runner import settings_from
 
     if embedded and _is_on_command_line(ctx, "redis_url"):
         raise UsageProblem("--embedded and --redis-url cannot be combined.")
     own = replace(connection, redis_url=None) if embedded else connection
     code = serve_agents(
         ServeOptions(
-            settings=settings_from(own, ttl=ttl),
+            settings=own.settings(ttl=ttl),
             is_url_given=connection.redis_url is not None,
             adk_args=args or [],
             command="api_server" if api else "web",

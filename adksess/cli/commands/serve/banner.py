@@ -17,6 +17,7 @@ from rich.text import Text
 
 from adksess import __version__
 from adksess.cli.render.console import message, stderr
+from adksess.cli.render.shell import URL_VARIABLE, holds_secret, url_word
 from adksess.cli.render.text import safe_text
 from adksess.store.durations import format_duration
 from adksess.store.settings import Settings
@@ -67,7 +68,7 @@ def print_banner(banner: Banner) -> None:
         rows.add_row("Prefix", Text(safe_text(banner.settings.prefix)))
     rows.add_row("Expire", Text(_lifetime(banner.settings.ttl)))
     rows.add_row("Next", Text(next_command(banner), style="bold"))
-    rows.add_row("", Text("in another terminal; Ctrl-C stops this server"))
+    rows.add_row("", Text(_where_to_type(banner)))
     console.print(Padding(Group(heading, "", rows), (1, 0, 1, 2), expand=False))
     for warning in banner.warnings:
         console.print(message("warning", f"{warning}\n"))
@@ -87,13 +88,23 @@ def addresses(banner: Banner) -> list[str]:
 
 
 def next_command(banner: Banner) -> str:
-    """Return the command that lists these sessions, without a password."""
-    words = [*_program(), "list"]
+    """Return the shell command that lists these sessions, without a password."""
+    command = shlex.join([*_program(), "list"])
     if not banner.is_default_server:
-        words += ["-r", banner.settings.redacted]
+        command += f" -r {url_word(banner.settings)}"
     if banner.settings.prefix:
-        words += ["--prefix", safe_text(banner.settings.prefix)]
-    return shlex.join(words)
+        command += f" --prefix {shlex.quote(safe_text(banner.settings.prefix))}"
+    return command
+
+
+def _where_to_type(banner: Banner) -> str:
+    is_variable_missing = (
+        not banner.is_default_server
+        and holds_secret(banner.settings)
+        and URL_VARIABLE not in os.environ
+    )
+    needed = f", with {URL_VARIABLE} set to this URL" if is_variable_missing else ""
+    return f"in another terminal{needed}; Ctrl-C stops this server"
 
 
 def _program() -> list[str]:

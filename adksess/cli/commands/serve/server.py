@@ -103,6 +103,7 @@ def _announce(
             api=options.command == "api_server",
             is_default_server=is_default_server,
             warnings=(
+                *(embedded.repairs if embedded else ()),
                 *serve_warnings.address_warnings(options.host, port),
                 *serve_warnings.redis_warnings(info, settings),
                 *serve_warnings.shared_server_warnings(shared),

@@ -5,19 +5,24 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import redis
 
+from adksess.cli.commands.doctor import adk_checks
 from adksess.cli.commands.doctor import checks as checks_module
 from adksess.cli.commands.doctor.checks import Check, check_server
+from adksess.store import health
 from adksess.store.audit import Audit
 from adksess.store.models import ServerInfo
+from adksess.store.recency import IndexState
 from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
 from tests.cli.sessions import store_session
 from tests.conftest import Run
+from tests.servers import running, valkey_binary
 
 
 def by_name(out: str) -> dict[str, dict[str, Any]]:
@@ -101,6 +106,9 @@ INFO = ServerInfo(
         ({"maxmemory_policy": "allkeys-lru", "maxmemory": 10}, "memory", "warn"),
         ({"maxmemory_policy": "volatile-ttl", "maxmemory": 10}, "memory", "warn"),
         ({"role": "slave"}, "role", "fail"),
+        ({"mode": "cluster"}, "cluster", "fail"),
+        ({"clock_offset": 2.0}, "clock", "warn"),
+        ({"clock_offset": -3600.0}, "clock", "warn"),
     ],
 )
 def test_server_checks(changes: dict[str, Any], name: str, status: str) -> None:
@@ -110,9 +118,45 @@ def test_server_checks(changes: dict[str, Any], name: str, status: str) -> None:
     assert bool(checks[name].remedy) is (status != "ok")
 
 
-def test_a_supported_redis_has_no_version_check() -> None:
-    names = [check.name for check in check_server(INFO, Settings.parse("redis://localhost"))]
-    assert "version" not in names
+def test_a_good_server_has_no_further_checks() -> None:
+    info = replace(INFO, clock_offset=-1.9)
+    names = [check.name for check in check_server(info, Settings.parse("redis://localhost"))]
+    assert names == ["redis", "persistence", "memory"]
+    clustered = check_server(replace(INFO, mode="cluster"), Settings.parse("redis+cluster://a"))
+    assert "cluster" not in [check.name for check in clustered]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(-3600, "1h ahead of"), (90, "1m 30s behind")])
+def test_a_clock_that_differs(
+    run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float, said: str
+) -> None:
+    clock = SimpleNamespace(time=lambda: time.time() + seconds, perf_counter=time.perf_counter)
+    monkeypatch.setattr(health, "time", clock)
+    check = by_name(run("doctor", "-o", "json").out)["clock"]
+    assert check["status"] == "warn"
+    assert check["detail"].startswith("the server's clock is ")
+    # a busy machine may take a second for the answer
+    assert said.split()[-1] in check["detail"]
+    assert check["remedy"]
+
+
+def test_a_cluster_named_with_a_plain_url(cli: Run, tmp_path: Path) -> None:
+    with running(valkey_binary(), tmp_path, cluster_enabled="yes") as node:
+        result = cli("doctor", "-r", node.url, "-o", "json")
+    assert result.code in (1, 4)
+    assert "redis+cluster://" in result.out
+
+
+def test_a_rejected_login_does_not_suggest_another_server(
+    cli: Run, database: redis.Redis, valkey_url: str
+) -> None:
+    database.acl_setuser("guarded", enabled=True, passwords=["+right"], categories=["+@all"])
+    url = valkey_url.replace("redis://", "redis://guarded:hunter2@")
+    result = cli("doctor", "-r", url, "-o", "json")
+    check = by_name(result.out)["redis"]
+    assert (result.code, check["status"]) == (4, "fail")
+    assert "serve --demo" not in check["detail"] + check["remedy"]
+    assert check["remedy"] == "Fix this first, then run doctor again."
 
 
 def test_the_probe_deletes_its_session(run: Run, database: redis.Redis) -> None:
@@ -142,7 +186,7 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     found = by_name(run("doctor", "-o", "json").out)
     assert found["index"]["status"] == "warn"
     assert found["index"]["detail"].startswith(
-        "2 sessions are missing from their index; 1 stale entry"
+        "3 sessions are missing from their index; 1 stale entry"
     )
     assert "1 written by other tools" in found["sessions"]["detail"]
     assert "demo/bob/broken" in found["unreadable"]["detail"]
@@ -207,8 +251,10 @@ warn  persistence         off: all sessions are lost when the server stops
                           → Set appendonly yes in the server's configuration.
 ok    memory              1 byte used, sessions are not evicted (policy
                           noeviction)
+ok    probe               a session was created, appended to, read and deleted
 ok    sessions            0 sessions, 0 bytes
-ok    index               every session is indexed
+ok    index               every session is indexed (every session and entry was
+                          checked)
 ok    adk                 google-adk 2.13.0
 ok    registry            ADK creates adksess.adk.service.RedisSessionService
                           for redis://db:6379/0
@@ -223,14 +269,18 @@ ok    redis               Redis 7.2.0 at redis://db:6379/0 answers in 0.2 ms
 warn  persistence         off: all sessions are lost when the server stops
                           → Set appendonly yes in the server's configuration.
 ok    memory              1 byte used, sessions are not evicted (policy noeviction)
+ok    probe               a session was created, appended to, read and deleted
 ok    sessions            0 sessions, 0 bytes
-ok    index               every session is indexed
+ok    index               every session is indexed (every session and entry was checked)
 ok    adk                 google-adk 2.13.0
 ok    registry            ADK creates adksess.adk.service.RedisSessionService for redis://db:6379/0
 warn  services in agents  adksess serve stores sessions in Redis, plain adk web does not know redis:// (no factory is
                           registered for this kind of URL)
                           → Start the agents with adksess serve, or run adksess init /srv/agents.
 """  # noqa: E501
+
+
+EMPTY = IndexState(key_count=0, is_complete=False, sizes={}, missing=(), now=0.0)
 
 
 @pytest.mark.parametrize(("columns", "expected"), [(80, AT_80_COLUMNS), (120, AT_120_COLUMNS)])
@@ -245,18 +295,23 @@ def test_the_whole_output(
         )
         return [replace(check, name="services in agents") for check in shown]
 
-    check_folder = checks_module.check_folder
+    check_folder = adk_checks.check_folder
     info = replace(INFO, persistence="none")
     for name, check in (
         ("check_redis", lambda settings: list(check_server(info, settings))),
         (
             "check_sessions",
-            lambda *_, **__: list(checks_module.check_stored(Audit(), repaired=False)),
+            lambda *_, **__: list(checks_module.check_stored(Audit(EMPTY), repaired=False)),
         ),
+    ):
+        monkeypatch.setattr(checks_module, name, check)
+    probe = Check("probe", "ok", "a session was created, appended to, read and deleted")
+    for name, check in (
+        ("check_probe", lambda _: probe),
         ("check_versions", lambda: [Check("adk", "ok", "google-adk 2.13.0")]),
         ("check_folder", real_folder),
     ):
-        monkeypatch.setattr(checks_module, name, check)
+        monkeypatch.setattr(adk_checks, name, check)
     result = cli("doctor", tmp_path, "-r", "redis://db:6379/0", columns=columns)
     assert (result.code, result.err) == (0, "")
     assert [line.rstrip() for line in result.out.splitlines()] == expected.splitlines()

@@ -75,7 +75,7 @@ def test_no_embedded_fails_if_nothing_listens_at_the_default_address(
 ) -> None:
     port = free_port()
     monkeypatch.setattr(serving, "DEFAULT_PORT", port)
-    monkeypatch.setattr("adksess.cli.runner.DEFAULT_URL", f"redis://localhost:{port}/0")
+    monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     result = cli("serve", agents, "--port", 0, "--no-embedded")
     assert result.code == 4
     assert "start Redis there" in result.err
@@ -127,6 +127,13 @@ BANNER = Banner(
 )
 
 
+_WHERE = "            in another terminal, with ADKSESS_REDIS_URL set to this URL; Ctrl-C"
+WHERE_TO_TYPE = {
+    80: [_WHERE, "            stops this server"],
+    120: [f"{_WHERE} stops this server"],
+}
+
+
 @pytest.mark.usefixtures("on_path")
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_whole_banner(
@@ -144,8 +151,8 @@ def test_the_whole_banner(
         "  Agents    travel agent",
         "  Sessions  redis://:***@db.example:6379/0",
         "  Expire    1h 30m after their last event",
-        "  Next      adksess list -r 'redis://:***@db.example:6379/0'",
-        "            in another terminal; Ctrl-C stops this server",
+        '  Next      adksess list -r "$ADKSESS_REDIS_URL"',
+        *WHERE_TO_TYPE[columns],
         "",
         "warning: Anyone can read this.",
         "",
@@ -179,4 +186,6 @@ def test_other_banners() -> None:
     assert next_command(default) == "adksess list"
     prefixed = replace(default, settings=Settings.parse("redis://localhost", prefix="prod:"))
     assert next_command(prefixed) == "adksess list --prefix prod:"
+    named = replace(BANNER, settings=Settings.parse("redis://db/0?a=b"))
+    assert next_command(named) == "adksess list -r 'redis://db/0?a=b'"
     assert banner_module._lifetime(0) == "never"

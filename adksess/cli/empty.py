@@ -1,0 +1,44 @@
+"""Why an answer is empty: where sessions were searched for, and where there are some."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adksess.cli.selection import Filters
+    from adksess.store.store import SessionStore
+
+_SHOWN = 5
+
+
+async def explain_empty(store: "SessionStore", filters: "Filters") -> str:
+    """Return sentences that say where no session was found, not escaped."""
+    found = await store.survey()
+    prefix = store.keys.prefix
+    where = store.settings.redacted + (f" with the prefix {prefix!r}" if prefix else "")
+    what = f"No session matches {filters.typed}" if filters.given else "No sessions"
+    sentences = [f"{what} in {where}."]
+    unknown = [app for app in filters.apps if app not in found.apps]
+    if found.apps and found.is_complete:
+        sentences += [
+            f"There is no app {app!r}; there {_are(_names(found.apps, app))}." for app in unknown
+        ]
+    if not found.apps and found.prefixes:
+        names = _names(repr(other) for other in found.prefixes)
+        sentences.append(f"Sessions exist with other prefixes: choose one with --prefix: {names}.")
+    elif not found.apps and found.is_complete:
+        sentences.append("Start one with adksess serve --demo.")
+    return " ".join(sentences)
+
+
+def _are(names: str) -> str:
+    return f"are {names}" if "," in names else f"is {names}"
+
+
+def _names(names: Iterable[str], like: str = "") -> str:
+    """Return some of the names, those that are most alike first."""
+    ordered = sorted(names)
+    close = get_close_matches(like, ordered, _SHOWN) if like else []
+    shown = [*close, *(name for name in ordered if name not in close)][:_SHOWN]
+    more = len(ordered) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

@@ -1,0 +1,102 @@
+"""Queries: which sessions match, read from the smallest source that has them all."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+
+from adksess.store.filters import SessionFilter
+from adksess.store.models import SessionSummary
+from adksess.store.recency import Cursor, IndexState, RecencyOperations, newest_first
+
+
+class Source(Enum):
+    """What a query reads."""
+
+    INDEX = "index"
+    USER_INDEX = "user index"
+    SCAN = "scan"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a query is answered, and the state of the index when that was decided."""
+
+    source: Source
+    state: IndexState
+
+    @property
+    def lacks_index(self) -> bool:
+        """Whether a large database is scanned because its index is not complete."""
+        return self.source is Source.SCAN and not self.state.is_small and not self.state.is_complete
+
+
+class QueryOperations(RecencyOperations):
+    """Operations that answer which sessions match a filter."""
+
+    async def plan(self, only: SessionFilter, *, use_scan: bool = False) -> Plan:
+        """Choose the source: users' indexes, the recency index, or a scan of every key.
+
+        A small database is scanned, and so is one whose index is not known to be complete.
+        """
+        state = await self.index_state()
+        if use_scan or not state.is_used:
+            return Plan(Source.SCAN, state)
+        return Plan(Source.USER_INDEX if only.users else Source.INDEX, state)
+
+    async def query(
+        self,
+        plan: Plan,
+        only: SessionFilter,
+        *,
+        before: Cursor | None = None,
+        first: int = 0,
+    ) -> AsyncGenerator[list[SessionSummary], None]:
+        """Yield the sessions that match, in batches.
+
+        Newest first from the recency index, otherwise unordered. `before` leaves out those up to
+        that position; `first` is how many are wanted at least, 0 for all.
+        """
+        if plan.source is Source.INDEX:
+            source = self.newest(plan.state, only, before=before, first=first)
+        elif plan.source is Source.USER_INDEX:
+            source = self._of_users(plan.state, only)
+        else:
+            source = self._scanned(only)
+        async with aclosing(source):
+            async for batch in source:
+                if before is not None and plan.source is not Source.INDEX:
+                    batch = [one for one in batch if before.precedes(one)]
+                yield batch
+
+    async def count(self, plan: Plan, only: SessionFilter) -> int | None:
+        """Count the sessions that match in the recency index; None if it cannot tell.
+
+        Sessions that have just expired may be counted.
+        """
+        if plan.source is not Source.INDEX or only.user_globs or only.no_ttl:
+            return None
+        apps = [app for app in plan.state.sizes if only.match_app(app)]
+        if only.updated_from is None and only.updated_until is None:
+            return sum(plan.state.sizes[app] for app in apps)
+        low = "-inf" if only.updated_from is None else only.updated_from
+        high = "+inf" if only.updated_until is None else only.updated_until
+        counts = await self._client.run_all(
+            [("ZCOUNT", self.keys.app_sessions(app), low, high) for app in apps]
+        )
+        return sum(map(int, counts))
+
+    async def _of_users(
+        self, state: IndexState, only: SessionFilter
+    ) -> AsyncGenerator[list[SessionSummary], None]:
+        for app in filter(only.match_app, state.sizes):
+            for user in only.users:
+                found = await self.user_summaries(app, user)
+                yield newest_first(one for one in found if only.match(one))
+
+    async def _scanned(self, only: SessionFilter) -> AsyncGenerator[list[SessionSummary], None]:
+        app = only.apps[0] if len(only.apps) == 1 else None
+        user = only.users[0] if len(only.users) == 1 else None
+        async with aclosing(self.scan(app, user)) as batches:
+            async for batch in batches:
+                yield [one for one in batch if only.match(one)]

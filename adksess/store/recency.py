@@ -1,0 +1,319 @@
+"""The recency index: sessions newest first, read until the answer is known.
+
+Each app has a sorted set of its sessions by the second of their last update. A walk takes the
+newest complete seconds of every app, reads their tails, and goes on with older ones.
+"""
+
+import math
+from array import array
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from adksess.store import scripts
+from adksess.store.errors import InvalidCursor
+from adksess.store.filters import SessionFilter
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary
+from adksess.store.scan import ScanOperations
+from adksess.store.scripts import Argument, ScriptCall
+
+SMALL = 10_000
+"""Keys in a database up to which reading all of them is as quick as the index."""
+
+_PAGE = 1_000
+_PAGE_GROWTH = 4
+
+_CLUSTER_GRACE = 60
+"""Seconds for which a cluster keeps an entry without a document, which may be on its way."""
+
+_CLOCK_MARGIN = 2
+"""Seconds by which scores may differ from the times in documents: scores are whole seconds, and
+the nodes of a cluster have clocks of their own.
+"""
+
+
+class Cursor(NamedTuple):
+    """A position in the order of all sessions: newest first, then by a digest of the key."""
+
+    updated: float
+    digest: str
+
+    @classmethod
+    def of(cls, summary: SessionSummary) -> "Cursor":
+        """The position of a session."""
+        return cls(summary.updated, blake2b(summary.key.encode(), digest_size=8).hexdigest())
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Parse what str() returned. Raises InvalidCursor."""
+        micros, _, digest = text.partition("-")
+        if not (micros.isascii() and micros.isdigit() and len(micros) < 18 and len(digest) == 16):
+            raise InvalidCursor(f"{text!r} is not a cursor: use one that `adksess list` printed.")
+        return cls(int(micros) / 1_000_000, digest)
+
+    def __str__(self) -> str:
+        return f"{round(self.updated * 1_000_000)}-{self.digest}"
+
+    def precedes(self, summary: SessionSummary) -> bool:
+        """Whether a session comes after this position."""
+        other = Cursor.of(summary)
+        return (-self.updated, self.digest) < (-other.updated, other.digest)
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """The state of the recency index.
+
+    `is_complete`: a full pass has found every session in it, and no app's index is `missing`.
+    `sizes` is the number of entries by app, `now` the server's time (Unix seconds).
+    """
+
+    key_count: int
+    is_complete: bool
+    sizes: dict[str, int]
+    missing: tuple[str, ...]
+    now: float
+
+    @property
+    def is_small(self) -> bool:
+        """Whether reading every key is quick."""
+        return self.key_count <= SMALL
+
+    @property
+    def is_used(self) -> bool:
+        """Whether listings read the index instead of every key."""
+        return self.is_complete and not self.is_small
+
+
+class IndexEntry(NamedTuple):
+    """An entry of an app's recency index. `score` is the last update in whole Unix seconds."""
+
+    score: float
+    app_name: str
+    member: bytes
+
+
+@dataclass
+class _AppReader:
+    """Reads one app's index downwards, in complete seconds."""
+
+    app_name: str
+    key: bytes
+    high: str
+    low: str
+    entries: list[IndexEntry] = field(default_factory=list)
+    is_done: bool = False
+
+    def next_call(self, count: int) -> tuple[Argument, ...]:
+        """The command that reads the next entries."""
+        bounds = (self.high, self.low)
+        return ("ZREVRANGEBYSCORE", self.key, *bounds, "WITHSCORES", "LIMIT", 0, count)
+
+    def take(self, answer: Sequence[Any], count: int) -> float | None:
+        """Add the answer to next_call(). Returns a second that has to be read whole, or None.
+
+        The last second of a full answer may go on: it is left for the next call, unless the
+        answer holds nothing else.
+        """
+        pairs = _pairs(answer)
+        self.is_done = len(pairs) < count
+        if not self.is_done:
+            last = pairs[-1][1]
+            pairs = [pair for pair in pairs if pair[1] > last]
+            if not pairs:
+                return last
+        self.add(pairs)
+        return None
+
+    def add(self, pairs: Sequence[tuple[bytes, float]]) -> None:
+        """Add entries of complete seconds."""
+        if pairs:
+            self.high = f"({_score(pairs[-1][1])}"
+            self.entries += [IndexEntry(score, self.app_name, member) for member, score in pairs]
+
+
+class RecencyOperations(ScanOperations):
+    """Operations that read the recency index."""
+
+    async def index_state(self) -> IndexState:
+        """Read whether the recency index exists and is complete."""
+        marker, names, now = await self._client.run_all(
+            [
+                ("GET", self.keys.session_index()),
+                ("SMEMBERS", self.keys.session_apps()),
+                ("TIME",),
+            ]
+        )
+        apps = sorted(name.decode("utf-8", "replace") for name in names)
+        counts = await self._client.run_all(
+            [("ZCARD", self.keys.app_sessions(app)) for app in apps]
+        )
+        sizes = dict(zip(apps, counts, strict=True))
+        missing = tuple(app for app, count in sizes.items() if not count)
+        return IndexState(
+            key_count=await self.key_count(),
+            is_complete=marker is not None and not missing,
+            sizes=sizes,
+            missing=missing,
+            now=int(now[0]) + int(now[1]) / 1_000_000,
+        )
+
+    async def newest(
+        self,
+        state: IndexState,
+        only: SessionFilter,
+        *,
+        before: Cursor | None = None,
+        first: int = 0,
+    ) -> AsyncGenerator[list[SessionSummary], None]:
+        """Yield matching sessions newest first, in batches; stop iterating when there are enough.
+
+        `before` starts after that position; `first` is the size of the first batch, 0 for a large
+        one. Each session comes once. A walk to the end misses no session that exists throughout:
+        those updated during it come last.
+        """
+        low, high = _bounds(only)
+        if before is not None:
+            high = min(high, math.floor(before.updated))
+        apps = [app for app in state.sizes if only.match_app(app)]
+        shown = array("q")
+        pages = self.index_entries(apps, high=high, low=low, first=first + 1 if first else _PAGE)
+        async for page in pages:
+            found = await self._matching(page, only, before)
+            shown.extend(hash(one.key) for one in found)
+            yield found
+        # Sessions that were updated during the walk have moved up past it.
+        began = math.floor(state.now) - _CLOCK_MARGIN
+        if high < began:
+            return
+        moved: dict[int, IndexEntry] = {}
+        async for page in self.index_entries(apps, high=high, low=max(low, began)):
+            moved.update((hash(self._document_key(entry)), entry) for entry in page)
+        for digest in shown:
+            moved.pop(digest, None)
+        if found := await self._matching(list(moved.values()), only, before):
+            yield found
+
+    async def index_entries(
+        self,
+        apps: Sequence[str],
+        *,
+        high: float = math.inf,
+        low: float = -math.inf,
+        first: int = _PAGE,
+    ) -> AsyncGenerator[list[IndexEntry], None]:
+        """Yield index entries with scores from `high` down to `low`, in complete seconds.
+
+        Reads about `first` entries of each app, then ever more.
+        """
+        readers = [
+            _AppReader(app, self.keys.app_sessions(app), _score(high), _score(low)) for app in apps
+        ]
+        count = first
+        while readers:
+            await self._refill(readers, count)
+            readers = [reader for reader in readers if reader.entries or not reader.is_done]
+            if any(not reader.entries for reader in readers):
+                continue
+            # Down to this score the entries of every app are known.
+            floor = max((r.entries[-1].score for r in readers if not r.is_done), default=-math.inf)
+            page: list[IndexEntry] = []
+            for reader in readers:
+                page += [entry for entry in reader.entries if entry.score >= floor]
+                reader.entries = [entry for entry in reader.entries if entry.score < floor]
+            if page:
+                yield sorted(page, key=lambda entry: -entry.score)
+            count = min(count * _PAGE_GROWTH, _PAGE)
+
+    async def prune_entries(self, entries: Iterable[IndexEntry]) -> None:
+        """Remove entries whose session does not exist, if it still does not."""
+        by_app: dict[str, list[bytes]] = {}
+        for entry in entries:
+            by_app.setdefault(entry.app_name, []).append(entry.member)
+        for app, members in by_app.items():
+            index, apps = self.keys.app_sessions(app), self.keys.session_apps()
+            if not self.settings.is_cluster:
+                keys = [index, apps, *self.keys.app_documents(app, members)]
+                await self._client.run_all(
+                    [ScriptCall(scripts.INDEX_PRUNE_APP, keys, [app, "", *members])]
+                )
+                continue
+            seconds, _ = await self._client.command("TIME")
+            old = int(seconds) - _CLUSTER_GRACE
+            (is_empty,) = await self._client.run_all(
+                [ScriptCall(scripts.INDEX_PRUNE_APP, [index], [app, old, *members])]
+            )
+            if is_empty:
+                await self._client.command("SREM", apps, app)
+                if await self._client.command("EXISTS", index):  # a session was just created
+                    await self._client.command("SADD", apps, app)
+
+    async def _refill(self, readers: Sequence[_AppReader], count: int) -> None:
+        """Read the next entries of the apps that have none left."""
+        waiting = [reader for reader in readers if not reader.entries and not reader.is_done]
+        answers = await self._client.run_all([reader.next_call(count) for reader in waiting])
+        for reader, answer in zip(waiting, answers, strict=True):
+            second = reader.take(answer, count)
+            if second is not None:
+                bounds = (_score(second), _score(second))
+                whole = await self._client.command(
+                    "ZREVRANGEBYSCORE", reader.key, *bounds, "WITHSCORES"
+                )
+                reader.add(_pairs(whole))
+
+    async def _matching(
+        self, page: Sequence[IndexEntry], only: SessionFilter, before: Cursor | None
+    ) -> list[SessionSummary]:
+        """The sessions of a page that match, newest first. Stale entries are removed."""
+        refs: dict[SessionRef, IndexEntry] = {}
+        for entry in page:
+            ref = self.keys.parse_app_member(entry.app_name, entry.member)
+            if ref is not None and only.match_user(ref):
+                refs[ref] = entry
+        found = await self.summaries(list(refs))
+        if len(found) < len(refs):
+            existing = {one.ref for one in found}
+            await self.prune_entries(entry for ref, entry in refs.items() if ref not in existing)
+        matching = [one for one in found if only.match(one)]
+        if before is not None:
+            matching = [one for one in matching if before.precedes(one)]
+        return newest_first(matching)
+
+    def _document_key(self, entry: IndexEntry) -> str:
+        """The key of an entry's session, as its summary has it."""
+        return self.keys.app_documents(entry.app_name, [entry.member])[0].decode()
+
+
+def newest_first(sessions: Iterable[SessionSummary]) -> list[SessionSummary]:
+    """Sort sessions by their cursors."""
+    dated = sorted(((one.updated, one) for one in sessions), key=itemgetter(0), reverse=True)
+    ordered: list[SessionSummary] = []
+    for _, group in groupby(dated, key=itemgetter(0)):
+        same = [one for _, one in group]
+        ordered += same if len(same) == 1 else sorted(same, key=lambda one: Cursor.of(one).digest)
+    return ordered
+
+
+def _bounds(only: SessionFilter) -> tuple[float, float]:
+    """The lowest and the highest score that a matching session can have."""
+    low = -math.inf if only.updated_from is None else only.updated_from - _CLOCK_MARGIN
+    high = math.inf if only.updated_until is None else only.updated_until + _CLOCK_MARGIN
+    return low, high
+
+
+def _pairs(answer: Sequence[Any]) -> list[tuple[bytes, float]]:
+    """Members and scores, which RESP3 sends as pairs and RESP2 one after the other."""
+    if answer and isinstance(answer[0], list | tuple):
+        return [(member, float(score)) for member, score in answer]
+    flat = iter(answer)
+    return [(member, float(score)) for member, score in zip(flat, flat, strict=True)]
+
+
+def _score(value: float) -> str:
+    if math.isinf(value):
+        return "+inf" if value > 0 else "-inf"
+    return f"{value:.17g}"

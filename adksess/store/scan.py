@@ -1,0 +1,187 @@
+"""Find sessions: summaries without histories, passes over all keys, users' indexes."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import RedisCluster
+
+from adksess.store import scripts
+from adksess.store.batches import batched
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
+from adksess.store.document import decode, decode_tail, find_tail
+from adksess.store.errors import SessionUnreadable
+from adksess.store.keys import SessionRef, UserRef
+from adksess.store.models import SessionSummary
+from adksess.store.prefetch import prefetch
+from adksess.store.read import ReadOperations
+from adksess.store.scripts import Argument, ScriptCall
+
+_SUMMARIES_PER_CALL = 500
+_KEYS_PER_SCAN = 1_000
+_INDEXES_PER_CALL = 100
+"""Users' indexes that are read whole in one call: a thousand may name a million sessions."""
+
+
+class ScanOperations(ReadOperations):
+    """Operations that find sessions and read their tails."""
+
+    async def summaries(self, refs: Sequence[SessionRef]) -> list[SessionSummary]:
+        """Return summaries of the sessions that exist, in the order of `refs`."""
+        found: list[SessionSummary] = []
+        for batch in batched(refs, _SUMMARIES_PER_CALL):
+            by_key = {self.keys.session(ref): ref for ref in batch}
+            found += _summaries(by_key, await self._tails(list(by_key)))
+        return found
+
+    async def user_summaries(self, app_name: str, user_id: str) -> list[SessionSummary]:
+        """Return summaries of one user's sessions, from the user's index.
+
+        The cost depends on the user's sessions, not on the database. Ids whose session has
+        expired or was deleted by hand are removed from the index.
+        """
+        index = self.keys.user_sessions(app_name, user_id)
+        ids = await self._client.command("ZRANGE", index, 0, -1)
+        refs = [SessionRef(app_name, user_id, one.decode("utf-8", "replace")) for one in ids]
+        found = await self.summaries(refs)
+        existing = {summary.ref for summary in found}
+        if len(existing) < len(refs):
+            missing = [] if self.settings.is_cluster else [r for r in refs if r not in existing]
+            documents = [self.keys.session(ref) for ref in missing]
+            names = [ref.session_id for ref in missing]
+            await self._client.run_all(
+                [ScriptCall(scripts.INDEX_PRUNE, [index, *documents], names)]
+            )
+        return found
+
+    async def scan(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncGenerator[list[SessionSummary], None]:
+        """Yield all sessions, or those of an app or a user, in batches, unordered, each once.
+
+        Finds the sessions of every tool that writes this layout.
+        """
+        async for batch, answers in prefetch(self._scan_tails(app_name, user_id)):
+            yield _summaries(batch, answers)
+
+    async def scan_refs(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncIterator[list[SessionRef]]:
+        """Yield the names of sessions in batches; one may come twice."""
+        async for batch in self._scan_names(app_name, user_id):
+            yield list(batch.values())
+
+    async def key_count(self) -> int:
+        """Return the number of keys in the database, foreign ones included."""
+        return await key_count(self._client)
+
+    async def _scan_tails(
+        self, app_name: str | None, user_id: str | None
+    ) -> AsyncGenerator[tuple[dict[bytes, SessionRef], list[Any]], None]:
+        seen: set[bytes] = set()
+        async for batch in prefetch(self._scan_names(app_name, user_id)):
+            new = {key: ref for key, ref in batch.items() if key not in seen}
+            seen.update(new)
+            if new:
+                yield new, await self._tails(list(new))
+
+    async def _scan_names(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncGenerator[dict[bytes, SessionRef], None]:
+        """The keys and names of sessions, in batches; one may come twice."""
+        pattern = self.keys.sessions_pattern(app_name, user_id)
+        async for batch in scan_keys(self._client, pattern):
+            yield {key: ref for key in batch if (ref := self.keys.parse_session(key))}
+
+    async def _scan_indexes(
+        self, app_name: str | None = None, user_id: str | None = None
+    ) -> AsyncGenerator[list[tuple[bytes, UserRef, list[bytes]]], None]:
+        """Users' indexes in batches: key, user, and the ids in it. One may come twice."""
+        pattern = self.keys.user_sessions_pattern(app_name)
+        async for batch in prefetch(scan_keys(self._client, pattern, kind="zset")):
+            indexes = [
+                (key, user)
+                for key in batch
+                if (user := self.keys.parse_user_sessions(key)) and user_id in (None, user.user_id)
+            ]
+            for few in batched(indexes, _INDEXES_PER_CALL):
+                answers = await self._client.run_all([("ZRANGE", key, 0, -1) for key, _ in few])
+                yield [(*index, ids) for index, ids in zip(few, answers, strict=True)]
+
+    async def _tails(self, session_keys: Sequence[bytes], history_bytes: int = 0) -> list[Any]:
+        """For each key {end of the value, length, TTL in ms}; see read_tails.lua."""
+        if self.settings.is_cluster:  # a script may access the keys of one slot only
+            answers = await self._client.run_all(
+                [ScriptCall(scripts.READ_TAILS, [key], [history_bytes]) for key in session_keys]
+            )
+            return [answer[0] for answer in answers]
+        (answer,) = await self._client.run_all(
+            [ScriptCall(scripts.READ_TAILS, session_keys, [history_bytes])]
+        )
+        return list(answer)
+
+
+async def key_count(client: RedisClient) -> int:
+    """Return the number of keys in a database."""
+    return int(await client.call(lambda redis, _: redis.dbsize()))
+
+
+async def scan_keys(
+    client: RedisClient, pattern: bytes, *, kind: str | None = None
+) -> AsyncGenerator[list[bytes], None]:
+    """Yield keys that match a pattern, and are of a type; as with SCAN, a key may come twice."""
+    cursors: dict[str, int] = {}
+    options = ["MATCH", pattern, "COUNT", _KEYS_PER_SCAN, *(("TYPE", kind) if kind else ())]
+
+    async def step(redis: Client, attempt: int) -> list[bytes]:
+        if isinstance(redis, RedisCluster):
+            return await _scan_cluster(redis, options, cursors)
+        cursor, batch = await redis.execute_command("SCAN", cursors.get("", 0), *options)
+        cursors[""] = int(cursor)
+        return list(batch)
+
+    while True:
+        batch = await client.call(step)
+        if batch:
+            yield batch
+        if not any(cursors.values()):
+            return
+
+
+async def _scan_cluster(
+    redis: RedisCluster, options: Sequence[Argument], cursors: dict[str, int]
+) -> list[bytes]:
+    """One step of a SCAN on every primary that is not done."""
+    batch: list[bytes] = []
+    await redis.initialize()
+    for node in redis.get_primaries():
+        cursor = cursors.get(node.name)
+        if cursor == 0:
+            continue
+        by_node, found = await redis.execute_command(
+            "SCAN", cursor or 0, *options, target_nodes=node
+        )
+        cursors[node.name] = by_node[node.name]
+        batch += found
+    return batch
+
+
+def _summaries(batch: Mapping[bytes, SessionRef], answers: Sequence[Any]) -> list[SessionSummary]:
+    """Summaries from the tails of some keys, without those that do not exist."""
+    return [
+        _summary(ref, key.decode(), *answer)
+        for (key, ref), answer in zip(batch.items(), answers, strict=True)
+        if answer[1] != 0
+    ]
+
+
+def _summary(ref: SessionRef, key: str, end: bytes, length: int, ttl_ms: int) -> SessionSummary:
+    ttl = None if ttl_ms < 0 else ttl_ms / 1000
+    if length < 0:
+        return SessionSummary(ref, key, None, 0, None, "its key is not a string")
+    try:
+        start = find_tail(end)
+        tail = decode(end, ref).tail if start is None else decode_tail(end[start:])
+    except (SessionUnreadable, ValueError, KeyError, TypeError):
+        return SessionSummary(ref, key, None, length, ttl, "it is not a session document")
+    return SessionSummary(ref, key, tail, length, ttl, is_foreign=start is None)

@@ -1,0 +1,264 @@
+"""Totals per app and activity over time: counts from the recency index, the rest from a sample."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from adksess.store.filters import SessionFilter
+from adksess.store.keys import SessionRef, UserRef
+from adksess.store.models import SessionSummary
+from adksess.store.query import Plan, QueryOperations
+from adksess.store.scripts import Argument
+
+SAMPLE = 1_000
+"""Sessions that are read for estimates, all apps together."""
+
+_SMALLEST_SAMPLE = 100
+_CONFIDENCE = 1.96
+_DAY, _HOUR = 86_400, 3_600
+_DAYS_AT_A_TIME = 30
+_USERS_AT_A_TIME = 1_000
+_MOST_OF_A_USER = 1_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, and how far the true one may be from it (95 % confidence); 0 when it is exact."""
+
+    value: int
+    error: int = 0
+
+
+@dataclass(frozen=True)
+class AppStatistics:
+    """The totals of one app. `oldest` and `newest` are last updates in Unix seconds.
+
+    `sampled` is the number of sessions that the estimates rest on, None when all were read.
+    """
+
+    app_name: str
+    sessions: int
+    users: Estimate
+    events: Estimate
+    size_bytes: Estimate
+    without_ttl: Estimate
+    oldest: float
+    newest: float
+    sampled: int | None = None
+
+
+@dataclass(frozen=True)
+class UserStatistics:
+    """The totals of one user of an app; `newest` is the last update in Unix seconds."""
+
+    user: UserRef
+    sessions: int
+    events: int
+    size_bytes: int
+    newest: float
+
+
+def totals(app_name: str, sessions: Sequence[SessionSummary]) -> AppStatistics:
+    """The exact totals of an app's sessions, at least one, all readable."""
+    return AppStatistics(
+        app_name,
+        len(sessions),
+        Estimate(len({one.ref.user_id for one in sessions})),
+        Estimate(sum(one.tail.event_count for one in sessions if one.tail)),
+        Estimate(sum(one.size_bytes for one in sessions)),
+        Estimate(sum(one.ttl_seconds is None for one in sessions)),
+        min(one.updated for one in sessions),
+        max(one.updated for one in sessions),
+    )
+
+
+class StatisticsOperations(QueryOperations):
+    """Operations that sum up sessions, from the recency index and a random sample."""
+
+    async def statistics(self, plan: Plan, only: SessionFilter) -> list[AppStatistics]:
+        """The totals of each app that has sessions, from the index and a random sample."""
+        apps = [app for app in plan.state.sizes if only.match_app(app)]
+        size = max(_SMALLEST_SAMPLE, SAMPLE // max(1, len(apps)))
+        found = [await self._estimate_app(app, only, size) for app in apps]
+        return [statistics for statistics in found if statistics]
+
+    async def activity_by_day(
+        self, plan: Plan, only: SessionFilter, *, days: int
+    ) -> list[tuple[int, int]]:
+        """Sessions by the day (UTC) of their last update: the last `days` days that have any.
+
+        Each is the day's first second (Unix) and the number of sessions, oldest first.
+        """
+        indexes = [self.keys.app_sessions(app) for app in plan.state.sizes if only.match_app(app)]
+        low, high = _bounds(only)
+        found: list[tuple[int, int]] = []
+        until = high
+        while len(found) < days:
+            newest = await self._newest_second(indexes, low, until)
+            if newest is None:
+                break
+            today = int(newest // _DAY)
+            spans = [(day * _DAY, _DAY) for day in range(today, today - _DAYS_AT_A_TIME, -1)]
+            counts = await self._count_spans(indexes, spans, low, high)
+            found += [(start, n) for (start, _), n in zip(spans, counts, strict=True) if n]
+            until = f"({spans[-1][0]}"
+        return found[:days][::-1]
+
+    async def activity_by_hour(
+        self, plan: Plan, only: SessionFilter, *, hours: int
+    ) -> list[tuple[int, int]]:
+        """Sessions by the hour of their last update, the last `hours` hours, oldest first."""
+        indexes = [self.keys.app_sessions(app) for app in plan.state.sizes if only.match_app(app)]
+        low, high = _bounds(only)
+        this_hour = int(plan.state.now // _HOUR)
+        spans = [(hour * _HOUR, _HOUR) for hour in range(this_hour - hours + 1, this_hour + 1)]
+        counts = await self._count_spans(indexes, spans, low, high)
+        return [(start, n) for (start, _), n in zip(spans, counts, strict=True)]
+
+    async def biggest_users(
+        self, plan: Plan, only: SessionFilter, *, limit: int
+    ) -> list[UserStatistics]:
+        """The users with the most sessions, by names in the index."""
+        counts: Counter[UserRef] = Counter()
+        for app in plan.state.sizes:
+            if only.match_app(app):
+                async for users in self._users_of(app):
+                    counts.update(user for user in users if only.match_user(user))
+        found = []
+        for user, _ in counts.most_common(limit):
+            ids = await self._client.command("ZRANGE", self.keys.user_sessions(*user), 0, -1)
+            refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in ids]
+            sessions = [one for one in await self.summaries(refs) if one.tail and only.match(one)]
+            if sessions:
+                found.append(user_totals(user, sessions))
+        return sorted(found, key=lambda one: -one.sessions)
+
+    async def _estimate_app(self, app: str, only: SessionFilter, size: int) -> AppStatistics | None:
+        index = self.keys.app_sessions(app)
+        low, high = _bounds(only)
+        count, newer = await self._client.run_all(
+            [("ZCOUNT", index, low, high), ("ZCOUNT", index, f"({high}", "+inf")]
+        )
+        if not count:
+            return None
+        ranks = [newer + n for n in random.sample(range(count), min(size, count))]
+        answers = await self._client.run_all(
+            [("ZREVRANGE", index, rank, rank) for rank in (newer, newer + count - 1, *ranks)]
+        )
+        refs = [
+            ref
+            for answer in answers
+            for member in answer
+            if (ref := self.keys.parse_app_member(app, member))
+        ]
+        first_and_last = await self.summaries(refs[:2])
+        sample = [one for one in await self.summaries(refs[2:]) if one.tail]
+        if not sample:
+            return None
+        # Each session counts 1/n for a user with n matching sessions: together they count users.
+        per_user = await self._matching_per_user([one.ref.user for one in sample], only)
+        shares = [1 / max(1, sessions) for sessions in per_user]
+        is_exact = len(sample) == count
+        times = [one.updated for one in (*first_and_last, *sample) if one.tail]
+        return AppStatistics(
+            app,
+            count,
+            _scaled(shares, count),
+            _scaled([one.tail.event_count for one in sample if one.tail], count),
+            _scaled([one.size_bytes for one in sample], count),
+            _scaled([one.ttl_seconds is None for one in sample], count),
+            min(times),
+            max(times),
+            None if is_exact else len(sample),
+        )
+
+    async def _matching_per_user(self, users: Sequence[UserRef], only: SessionFilter) -> list[int]:
+        """How many matching sessions each user has, by the indexes."""
+        indexes = [self.keys.user_sessions(*user) for user in users]
+        if not only.needs_tail:
+            return list(await self._client.run_all([("ZCARD", index) for index in indexes]))
+        ids = await self._client.run_all(
+            [("ZRANGE", index, 0, _MOST_OF_A_USER - 1) for index in indexes]
+        )
+        calls: list[tuple[Argument, ...]] = []
+        for user, names in zip(users, ids, strict=True):
+            refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in names]
+            members = [self.keys.app_member(ref) for ref in refs]
+            calls.append(("ZMSCORE", self.keys.app_sessions(user.app_name), *(members or [b""])))
+        low, high = (float(bound) for bound in _bounds(only))
+        return [
+            sum(score is not None and low <= float(score) <= high for score in scores)
+            for scores in await self._client.run_all(calls)
+        ]
+
+    async def _users_of(self, app: str) -> AsyncGenerator[list[UserRef], None]:
+        """The user of each session of an app, in batches, from the names in the index."""
+        index, position = self.keys.app_sessions(app), 0
+        while True:
+            members = await self._client.command(
+                "ZREVRANGE", index, position, position + _USERS_AT_A_TIME - 1
+            )
+            yield [ref.user for one in members if (ref := self.keys.parse_app_member(app, one))]
+            if len(members) < _USERS_AT_A_TIME:
+                return
+            position += _USERS_AT_A_TIME
+
+    async def _newest_second(self, indexes: Sequence[bytes], low: str, high: str) -> float | None:
+        answers = await self._client.run_all(
+            [("ZREVRANGEBYSCORE", index, high, low, "LIMIT", 0, 1) for index in indexes]
+        )
+        newest = [
+            (index, answer[0]) for index, answer in zip(indexes, answers, strict=True) if answer
+        ]
+        scores = await self._client.run_all([("ZSCORE", index, member) for index, member in newest])
+        return max((float(score) for score in scores if score is not None), default=None)
+
+    async def _count_spans(
+        self,
+        indexes: Sequence[bytes],
+        spans: Sequence[tuple[int, int]],
+        low: str,
+        high: str,
+    ) -> list[int]:
+        """How many entries of all indexes are in each span (start and length in seconds)."""
+        first = -math.inf if low == "-inf" else float(low)
+        last = math.inf if high == "+inf" else float(high)
+        calls = [
+            ("ZCOUNT", index, max(start, first), min(start + length - 1, last))
+            for start, length in spans
+            for index in indexes
+        ]
+        answers = await self._client.run_all(calls)
+        each = len(indexes)
+        return [sum(answers[n * each : (n + 1) * each]) for n in range(len(spans))]
+
+
+def _scaled(values: Sequence[float], count: int) -> Estimate:
+    """The sum over `count` sessions, of which these are a random sample."""
+    total = fmean(values) * count
+    if len(values) < 2 or len(values) == count:
+        return Estimate(round(total))
+    rest = 1 - len(values) / count
+    error = _CONFIDENCE * stdev(values) / math.sqrt(len(values)) * math.sqrt(rest) * count
+    return Estimate(round(total), math.ceil(error))
+
+
+def user_totals(user: UserRef, sessions: Sequence[SessionSummary]) -> UserStatistics:
+    """The exact totals of a user's sessions, at least one."""
+    return UserStatistics(
+        user,
+        len(sessions),
+        sum(one.tail.event_count for one in sessions if one.tail),
+        sum(one.size_bytes for one in sessions),
+        max(one.updated for one in sessions),
+    )
+
+
+def _bounds(only: SessionFilter) -> tuple[str, str]:
+    """The lowest and the highest score of sessions that match."""
+    low = "-inf" if only.updated_from is None else str(math.floor(only.updated_from))
+    high = "+inf" if only.updated_until is None else str(math.floor(only.updated_until))
+    return low, high

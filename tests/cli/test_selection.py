@@ -1,0 +1,109 @@
+"""Which sessions ids, filters and a list from stdin select, in every command."""
+
+import json
+import time
+
+import pytest
+import redis
+
+from tests.cli.sessions import ids_in, store_session
+from tests.conftest import Run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["delete", "-", "--yes"],
+        ["ttl", "-", "--persist"],
+        ["trim", "-", "--keep-last", "1", "--yes"],
+        ["export", "-"],
+    ],
+)
+def test_a_piped_name_never_stands_for_a_longer_one(
+    run: Run, database: redis.Redis, valkey_url: str, words: list[str]
+) -> None:
+    store_session(valkey_url, session_id="chat-10", texts=("one", "two"))
+    before = database.dump("session:demo:ada:chat-10")
+    result = run(*words, stdin="chat-1\n")
+    assert result.code == 3
+    assert "There is no session 'chat-1'" in result.err
+    assert "chat-10" not in result.out
+    assert database.dump("session:demo:ada:chat-10") == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "-o", "ids"],
+        ["export"],
+        ["delete", "--yes"],
+        ["flush", "--yes"],
+        ["flush", "--yes", "--idle", "1h"],
+        ["ttl", "--set", "1h", "--yes"],
+    ],
+)
+@pytest.mark.parametrize(
+    ("filters", "selected"),
+    [
+        (["--app", "a", "--app", "b"], {"a-u", "a-v", "b-u"}),
+        (["-u", "u", "--user=v", "--user", "u"], {"a-u", "a-v", "b-u"}),
+        (["--app", "a", "--user", "u", "--user", "w"], {"a-u", "a-w"}),
+    ],
+)
+def test_repeated_apps_and_users_select_any_of_them(
+    run: Run,
+    database: redis.Redis,
+    valkey_url: str,
+    words: list[str],
+    filters: list[str],
+    selected: set[str],
+) -> None:
+    stored = {"a-u", "a-v", "a-w", "b-u", "c-x"} - ({"a-w"} if "w" not in filters else set())
+    for name in stored:
+        app, _, user = name.partition("-")
+        store_session(valkey_url, app, user, name, now=time.time() - 7_200)
+    result = run(*words, *filters)
+    assert result.code == 0
+    if words[0] == "list":
+        assert set(result.out.split()) == selected
+    elif words[0] == "export":
+        lines = map(json.loads, result.out.splitlines())
+        assert {line["session_id"] for line in lines if "session_id" in line} == selected
+    elif words[0] == "ttl":
+        short = {name for name in stored if database.ttl(_key(name)) <= 3_600}
+        assert short == selected
+    else:
+        assert ids_in(run) == stored - selected
+
+
+def _key(name: str) -> str:
+    app, _, user = name.partition("-")
+    return f"session:{app}:{user}:{name}"
+
+
+def test_the_state_of_every_named_user_is_deleted(
+    run: Run, database: redis.Redis, valkey_url: str
+) -> None:
+    for user in ("u", "v", "w"):
+        store_session(valkey_url, "demo", user, f"of-{user}", user_state={"name": user})
+    words = ("--user", "u", "--user", "v", "--yes")
+    assert run("delete", *words, "--with-user-state").code == 0
+    assert database.keys("user_state:*") == [b"user_state:demo:w"]
+    assert run("flush", "--app", "demo", "--app", "other", "--state", "--yes").code == 0
+    assert database.keys("*") == []
+
+
+def test_an_id_that_looks_like_a_name_is_piped_as_its_key(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, "demo", "ada", "chat-10")
+    store_session(valkey_url, "evil", "eve", "demo/ada/chat-10")
+    ids = run("list", "--app", "evil", "-o", "ids").out
+    assert run("delete", "-", "--yes", stdin=ids).code == 0
+    assert ids_in(run) == {"chat-10"}
+
+
+def test_what_would_mean_everything_is_refused(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url)
+    assert run("delete", "--idle", "0", "--yes").code == 2
+    assert run("flush", "--yes", "-r", "").code == 2
+    assert run("flush", "--yes", "-r", f"{valkey_url.rpartition('/')[0]}/foo").code == 2
+    assert ids_in(run) == {"session-1"}

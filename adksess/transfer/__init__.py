@@ -1,1 +1,1 @@
-"""Sessions on the move: backups, sessions of other tools, trimmed histories."""
+"""Export, import, migration and trimming of sessions."""

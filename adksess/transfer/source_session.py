@@ -1,4 +1,4 @@
-"""A session as another tool keeps it, in the one form that all of them are read into."""
+"""The common form of sessions that other tools stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from adksess.store.state import APP, TEMP, USER
 
 @dataclass(frozen=True)
 class SourceSession:
-    """A session, its events as parsed JSON. `ttl_ms` None is for ever; `raw` is its whole value.
+    """A session, its events as parsed JSON. `name` is for messages.
 
-    `state` is as the source has it, and may hold `app:` and `user:` keys.
+    `ttl_ms` is None if it never expires. `raw` is the stored value, if that is the whole session.
+    `state` may have `app:` and `user:` keys.
     """
 
     name: str
@@ -27,11 +28,11 @@ class SourceSession:
 
     @property
     def own_state(self) -> dict[str, Any]:
-        """The state of the session alone."""
+        """The state of the session, without that of its app and user."""
         return {k: v for k, v in self.state.items() if not k.startswith((APP, USER, TEMP))}
 
     def shared_state(self, scope: str) -> dict[str, Any]:
-        """The state in one of the scopes that sessions share, keys without its name."""
+        """The state in one of the scopes that sessions share, keys without the prefix."""
         return {
             key.removeprefix(scope): value
             for key, value in self.state.items()
@@ -50,9 +51,9 @@ class SkippedSession:
 def from_fields(
     name: str, fields: Any, key_names: Sequence[str] = (), ttl_ms: int | None = None
 ) -> SourceSession | SkippedSession:
-    """A session from one JSON object, under any of the field names that are in use.
+    """Return a session from one JSON object, which may have any of the field names in use.
 
-    `key_names` are app, user and id as the key has them, where the object does not name them.
+    `key_names` are app, user and id from the key, for what the object does not name.
     """
     try:
         session = read_foreign(fields)
@@ -77,7 +78,7 @@ def from_fields(
 
 
 def splits(text: str, parts: int) -> Iterator[list[str]]:
-    """Every way to read a text as so many names joined by colons."""
+    """Yield all ways to split `text` at colons into `parts` names."""
     words = text.split(":")
     if parts == 1:
         yield [text]

@@ -1,4 +1,4 @@
-"""How other tools store ADK sessions in Redis: a module for each layout, and the list of them."""
+"""How other tools store ADK sessions in Redis: one module for each layout."""
 
 from adksess.transfer.layouts import (
     adk_redis,

@@ -19,7 +19,7 @@ async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) ->
         name = key.decode(errors="replace")
         is_session = isinstance(fields, dict) and "events" in fields and "app_name" in fields
         if is_session:
-            # the session names itself: a key cannot be taken apart where names have colons
+            # its own fields name the session: a key is ambiguous where names have colons
             found.append(from_fields(name, fields, ttl_ms=ttl))
         elif not key.startswith(_STATES):
             found.append(SkippedSession(name, "it is not JSON of ADK's session service"))

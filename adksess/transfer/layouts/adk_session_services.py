@@ -26,12 +26,12 @@ async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) ->
         if not session_id or not names.endswith(f":{session_id}"):
             continue
         owner = names[: -len(session_id) - 1]
-        readings = [list(reading) for reading in splits(owner, 2) if app in (None, reading[0])]
+        readings = [reading for reading in splits(owner, 2) if app in (None, reading[0])]
         if len(readings) != 1:
             if app is None or readings:
                 found.append(
                     SkippedSession(
-                        stem, "its key does not tell app from user: name the app with --app"
+                        stem, "its key is ambiguous between app and user: name the app with --app"
                     )
                 )
             continue
@@ -40,7 +40,7 @@ async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) ->
         if not isinstance(fields, dict) or not all(isinstance(event, dict) for event in events):
             found.append(SkippedSession(stem, "its state or an event is not a JSON object"))
             continue
-        # what this package calls the last update is the creation: appends do not move it
+        # this package sets last_update_time at creation and not at appends
         created = as_seconds(parsed(meta.get(b"last_update_time")))
         app_name, user_id = readings[0]
         ref = SessionRef(app_name, user_id, session_id)

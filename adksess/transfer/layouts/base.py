@@ -1,4 +1,4 @@
-"""What a layout knows, and reading states, which all layouts do alike."""
+"""What describes a layout, and how states are read, which is the same for all layouts."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Items = list["SourceSession | SkippedSession"]
 
 
 class ReadSessions(Protocol):
-    """Reads the sessions among some keys. Keys that are something else are passed over.
+    """Reads the sessions among some keys; ignores other keys.
 
-    `app` is the name of the app where the user has said it.
+    `app` is the name of the app, if it is known.
     """
 
     async def __call__(
@@ -26,7 +26,7 @@ class ReadSessions(Protocol):
 
 @dataclass(frozen=True)
 class Layout:
-    """One tool's way to store sessions. The keys of states are made from the names in them."""
+    """One tool's way to store sessions: the pattern of their keys, and the keys of states."""
 
     name: str
     title: str
@@ -36,13 +36,13 @@ class Layout:
     user_state_key: Callable[[str, str], str]
 
     async def sessions(self, redis: ReadOnlyRedis, app: str | None) -> AsyncIterator[Items]:
-        """All sessions of this layout, in batches."""
+        """Yield all sessions of this layout, in batches."""
         async for batch in redis.scan(self.pattern):
             items = await self.read(redis, batch, app)
             yield [item for item in items if not _is_other(item, app)]
 
     async def states(self, redis: ReadOnlyRedis, app: str) -> AsyncIterator[list[StoredState]]:
-        """The state of an app and of all its users, of those without a session too."""
+        """Yield the state of an app and of all its users, including users without a session."""
         state = (await _states(redis, [self.app_state_key(app).encode()]))[0]
         if state:
             yield [StoredState(app, None, state)]
@@ -58,7 +58,7 @@ class Layout:
 
 
 def parsed(value: bytes | None) -> Any:
-    """The JSON in a value, None where it is none."""
+    """Return the JSON in a value, None if it is not JSON."""
     try:
         return None if value is None else parse_json(value)
     except ValueError:
@@ -75,7 +75,7 @@ def _is_other(item: SourceSession | SkippedSession, app: str | None) -> bool:
 
 
 async def _states(redis: ReadOnlyRedis, keys: Sequence[bytes]) -> list[Mapping[str, Any]]:
-    """States kept as a hash of JSON values or as one JSON object. Empty for anything else."""
+    """Return states stored as a hash of JSON values or as one JSON object, empty for others."""
     strings = await redis.strings(keys)
     hashes = await redis.hashes(keys)
     found: list[Mapping[str, Any]] = []
@@ -84,7 +84,7 @@ async def _states(redis: ReadOnlyRedis, keys: Sequence[bytes]) -> list[Mapping[s
         if isinstance(whole, dict) and "events" not in whole:
             found.append(whole)
             continue
-        try:  # all of them JSON, or it is some other program's hash
+        try:  # if a value is not JSON, it is another program's hash
             found.append({name.decode(): parse_json(item) for name, item in fields.items()})
         except ValueError:
             found.append({})

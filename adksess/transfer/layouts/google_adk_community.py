@@ -1,4 +1,4 @@
-"""google-adk-community: `session:{id}`, one JSON string each that names its app and user."""
+"""google-adk-community: `session:{id}`, one JSON string each, which names its app and user."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) ->
         if not isinstance(fields, dict):
             continue
         name = key.decode(errors="replace")
-        # `session:{app}:{user}:{id}` matches the pattern too; here the id alone is in the key
+        # `session:{app}:{user}:{id}` matches the pattern too; here the key has only the id
         if fields.get("id") != name.removeprefix(_PREFIX):
             continue
         item = from_fields(name, fields, ttl_ms=ttl)

@@ -1,6 +1,6 @@
 """google-adk-redis and scripts like it: `session:{app}:{user}:{id}`, one JSON string each.
 
-The same keys as ours, with plain JSON in them: there, a migration lays the value out anew.
+The keys are those of adksess, so a migration within one Redis converts the value in place.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) ->
     found: Items = []
     for key, (value, ttl) in zip(keys, await redis.strings(keys), strict=True):
         if value is None or find_tail(value) is not None:
-            continue  # not a string, or ours
+            continue  # not a string, or a document of adksess
         fields = parsed(value)
         name = key.decode(errors="replace")
         if not isinstance(fields, dict) or not isinstance(fields.get("events"), list):
-            continue  # other programs have keys that begin with `session:` too
+            continue  # another program's key
         rest = name.removeprefix(_PREFIX)
         readings = list(splits(rest, 3))
         if fields.get("id") == rest or not readings:
@@ -32,7 +32,7 @@ async def _read(redis: ReadOnlyRedis, keys: Sequence[bytes], app: str | None) ->
         item = from_fields(name, fields, readings[0] if len(readings) == 1 else (), ttl)
         if isinstance(item, SkippedSession) and len(readings) > 1:
             item = SkippedSession(
-                name, "its key has more colons than one can tell names by: name the app with --app"
+                name, "its key is ambiguous, since a name has a colon: name the app with --app"
             )
         found.append(replace(item, raw=value) if isinstance(item, SourceSession) else item)
     return found

@@ -49,7 +49,7 @@ def _line_entries(lines: Iterable[tuple[int, bytes | None]], max_line: int) -> I
 def _read(line: bytes | None, max_line: int) -> Record | InvalidRecord:
     if line is None:
         return InvalidRecord(
-            f"it is longer than {max_line:,} bytes: raise the limit with --max-line"
+            f"it is longer than {max_line // 2**20:,} MiB: raise the limit with --max-line"
         )
     try:
         return read_line(line)

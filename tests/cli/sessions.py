@@ -100,3 +100,35 @@ def called(name: str, call_id: str = "c1", **fields: Any) -> dict[str, Any]:
     call = {"id": call_id, "name": name, "args": fields.pop("args", {})}
     parts = [{"function_call": call}]
     return {"author": "helper", "timestamp": NOW, "content": {"parts": parts}} | fields
+
+
+def store_all_kinds(url: str) -> None:
+    """Store seven sessions: odd state, own TTL, no TTL, odd names, a shrunk state, foreign JSON."""
+    odd = {
+        "": "empty key",
+        'quo"te,\n': [],
+        "float": 1.0,
+        "big": 2**70,
+        "none": None,
+        "line": "\u2028 \x1b[31m \t",
+        "emoji": "\U0001f600",
+    }
+    store_session(url, "demo", "ada", "one", texts=("a", "b\u2028"), state=odd)
+    store_session(url, "demo", "ada", "own-ttl", texts=("x",), ttl=500)
+    store_session(url, "demo", "bob", "for-ever", ttl=0, user_state={"k": [1, {"x": None}]})
+    store_session(url, "a:b%", "c*", "d:e", texts=("x",) * 40, state={"big": "x" * 9_000})
+    shrunk = store_session(url, "a:b%", "c*", "shrunk", state={"big": "x" * 9_000})
+
+    async def shrink() -> None:
+        async with SessionStore(url) as store:
+            event = {"id": "e", "timestamp": time.time()}
+            await store.append(
+                shrunk, event, StateDelta({"big": ""}, app={"n": 1.5}), timestamp=time.time()
+            )
+
+    asyncio.run(shrink())
+    plain = b'{\n  "session_id": "plain",\n  "state": {"a": [1, 1.0]}, "events": []\n}'
+    tabs = b'{\n\t"session_id": "tabbed",\n\t"state": {}, "events": []\n}\r\n'
+    with redis.Redis.from_url(url) as client:
+        client.set("session:demo:ada:plain", plain, ex=700)
+        client.set("session:demo:ada:tabbed", tabs)

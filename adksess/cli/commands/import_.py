@@ -177,8 +177,8 @@ def _print_report(report: "ImportReport", options: ImportOptions) -> None:
     stdout().print(", ".join(parts) + ".", markup=False)
     if skipped := _describe_skipped(report):
         text = (
-            f"{skipped} already exist with different content and were kept; use "
-            "--on-conflict replace to overwrite."
+            f"Not imported, since they exist with different content: {skipped}. Use --on-conflict "
+            "replace to overwrite."
         )
         console.print(message("note", text))
     if report.expired:
@@ -203,6 +203,6 @@ def _describe_conflicts(report: "ImportReport") -> str:
     named = [f"{path} ({where})" for where, path in report.conflicts[:_EXAMPLES_SHOWN]]
     examples = f", such as {', '.join(named)}" if named else ""
     return (
-        f"Nothing was written: {_describe_skipped(report)} of the file already exist with "
-        f"different content{examples}. Use --on-conflict skip or --on-conflict replace."
+        f"Nothing was written, since they exist with different content: "
+        f"{_describe_skipped(report)}{examples}. Use --on-conflict skip or --on-conflict replace."
     )

@@ -4,16 +4,14 @@ import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from adksess.store.batches import batched
-from adksess.store.errors import ServerUnavailable, WrongType
+from adksess.store.errors import ServerUnavailable
 from adksess.store.index import IndexOperations
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.recency import IndexState, RecencyOperations
 from adksess.store.scan import scan_keys
-from adksess.store.scripts import Argument
 
 SAMPLE = 1_000
 """Documents and index entries that a quick audit looks at."""
@@ -123,39 +121,15 @@ class AuditOperations(RecencyOperations, IndexOperations):
         that it can run beside a web server on a database of any size.
         """
         async for batch in self._scan_names():
-            refs = await self._not_in_indexes(list(batch.values()))
+            refs = await self.not_indexed(list(batch.values()))
             missing = [session for session in await self.summaries(refs) if session.tail]
             await self.index_sessions(missing)
             yield len(missing)
         await self.mark_complete()
 
     async def _unindexed(self, sessions: Sequence[SessionSummary]) -> list[SessionSummary]:
-        missing = set(await self._not_in_indexes([session.ref for session in sessions]))
+        missing = set(await self.not_indexed([session.ref for session in sessions]))
         return [session for session in sessions if session.ref in missing]
-
-    async def _not_in_indexes(self, refs: Sequence[SessionRef]) -> list[SessionRef]:
-        """The sessions that are missing from their user's index or their app's."""
-        of_users = [("ZSCORE", self.keys.user_sessions(*ref.user), ref.session_id) for ref in refs]
-        of_apps = [
-            ("ZSCORE", self.keys.app_sessions(ref.app_name), self.keys.app_member(ref))
-            for ref in refs
-        ]
-        scores = await self._scores([*of_users, *of_apps])
-        pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
-        return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
-
-    async def _scores(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        """The answers to ZSCORE calls; 0 where the key is of another type."""
-        try:
-            return await self._client.run_all(calls)
-        except WrongType:
-            scores: list[Any] = []
-            for call in calls:
-                try:
-                    scores.append(await self._client.command(*call))
-                except WrongType:
-                    scores.append(0)
-            return scores
 
     async def _without_document(self, refs: Sequence[SessionRef]) -> list[SessionRef]:
         """The sessions that do not exist."""

@@ -1,11 +1,13 @@
 """Queries: which sessions match, read from the smallest source that has them all."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from adksess.store.errors import ServerUnavailable
 from adksess.store.filters import SessionFilter
+from adksess.store.index import IndexOperations
 from adksess.store.models import SessionSummary
 from adksess.store.recency import Cursor, IndexState, RecencyOperations, newest_first
 
@@ -31,7 +33,7 @@ class Plan:
         return self.source is Source.SCAN and not self.state.is_small and not self.state.is_complete
 
 
-class QueryOperations(RecencyOperations):
+class QueryOperations(RecencyOperations, IndexOperations):
     """Operations that answer which sessions match a filter."""
 
     async def plan(self, only: SessionFilter, *, use_scan: bool = False) -> Plan:
@@ -51,22 +53,24 @@ class QueryOperations(RecencyOperations):
         *,
         before: Cursor | None = None,
         first: int = 0,
+        reverse: bool = False,
     ) -> AsyncGenerator[list[SessionSummary], None]:
         """Yield the sessions that match, in batches.
 
-        Newest first from the recency index, otherwise unordered. `before` leaves out those up to
-        that position; `first` is how many are wanted at least, 0 for all.
+        Newest first from the recency index (oldest first if `reverse`), otherwise unordered.
+        `before` leaves out those up to that position; `first` is how many are wanted at least, 0
+        for all.
         """
         if plan.source is Source.INDEX:
-            source = self.newest(plan.state, only, before=before, first=first)
+            source = self.walk(plan.state, only, before=before, first=first, reverse=reverse)
         elif plan.source is Source.USER_INDEX:
             source = self._of_users(plan.state, only)
         else:
-            source = self._scanned(only)
+            source = self._scanned(plan, only)
         async with aclosing(source):
             async for batch in source:
                 if before is not None and plan.source is not Source.INDEX:
-                    batch = [one for one in batch if before.precedes(one)]
+                    batch = [one for one in batch if before.precedes(one, reverse=reverse)]
                 yield batch
 
     async def count(self, plan: Plan, only: SessionFilter) -> int | None:
@@ -94,9 +98,22 @@ class QueryOperations(RecencyOperations):
                 found = await self.user_summaries(app, user)
                 yield newest_first(one for one in found if only.match(one))
 
-    async def _scanned(self, only: SessionFilter) -> AsyncGenerator[list[SessionSummary], None]:
+    async def _scanned(
+        self, plan: Plan, only: SessionFilter
+    ) -> AsyncGenerator[list[SessionSummary], None]:
+        """The sessions that match among all keys.
+
+        A full scan that finds every session in the indexes marks the recency index as complete.
+        """
         app = only.apps[0] if len(only.apps) == 1 else None
         user = only.users[0] if len(only.users) == 1 else None
+        checks_index = plan.lacks_index and app is None and user is None
         async with aclosing(self.scan(app, user)) as batches:
             async for batch in batches:
+                if checks_index:
+                    refs = [one.ref for one in batch if one.tail]
+                    checks_index = not await self.not_indexed(refs)
                 yield [one for one in batch if only.match(one)]
+        if checks_index:
+            with suppress(ServerUnavailable):  # a user who may only read
+                await self.mark_complete()

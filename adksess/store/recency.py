@@ -6,7 +6,7 @@ newest complete seconds of every app, reads their tails, and goes on with older 
 
 import math
 from array import array
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
@@ -58,10 +58,11 @@ class Cursor(NamedTuple):
     def __str__(self) -> str:
         return f"{round(self.updated * 1_000_000)}-{self.digest}"
 
-    def precedes(self, summary: SessionSummary) -> bool:
-        """Whether a session comes after this position."""
+    def precedes(self, summary: SessionSummary, *, reverse: bool = False) -> bool:
+        """Whether a session comes after this position, or before it in the reverse order."""
         other = Cursor.of(summary)
-        return (-self.updated, self.digest) < (-other.updated, other.digest)
+        mine, theirs = (-self.updated, self.digest), (-other.updated, other.digest)
+        return mine > theirs if reverse else mine < theirs
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,25 @@ class IndexEntry(NamedTuple):
 
 @dataclass
 class _AppReader:
-    """Reads one app's index downwards, in complete seconds."""
+    """Reads one app's index in complete seconds: newest first, or oldest first if `reverse`."""
 
     app_name: str
     key: bytes
-    high: str
     low: str
+    high: str
+    reverse: bool
     entries: list[IndexEntry] = field(default_factory=list)
     is_done: bool = False
 
     def next_call(self, count: int) -> tuple[Argument, ...]:
         """The command that reads the next entries."""
-        bounds = (self.high, self.low)
-        return ("ZREVRANGEBYSCORE", self.key, *bounds, "WITHSCORES", "LIMIT", 0, count)
+        command, bounds = self._command(self.low, self.high)
+        return (command, self.key, *bounds, "WITHSCORES", "LIMIT", 0, count)
+
+    def whole_call(self, second: float) -> tuple[Argument, ...]:
+        """The command that reads every entry of one second."""
+        command, bounds = self._command(_score(second), _score(second))
+        return (command, self.key, *bounds, "WITHSCORES")
 
     def take(self, answer: Sequence[Any], count: int) -> float | None:
         """Add the answer to next_call(). Returns a second that has to be read whole, or None.
@@ -123,7 +130,7 @@ class _AppReader:
         self.is_done = len(pairs) < count
         if not self.is_done:
             last = pairs[-1][1]
-            pairs = [pair for pair in pairs if pair[1] > last]
+            pairs = [pair for pair in pairs if pair[1] != last]
             if not pairs:
                 return last
         self.add(pairs)
@@ -132,8 +139,24 @@ class _AppReader:
     def add(self, pairs: Sequence[tuple[bytes, float]]) -> None:
         """Add entries of complete seconds."""
         if pairs:
-            self.high = f"({_score(pairs[-1][1])}"
+            bound = f"({_score(pairs[-1][1])}"
+            if self.reverse:
+                self.low = bound
+            else:
+                self.high = bound
             self.entries += [IndexEntry(score, self.app_name, member) for member, score in pairs]
+
+    def split(self, limit: float) -> list[IndexEntry]:
+        """Remove and return the entries up to a score, in the order of reading."""
+        sign = -1 if self.reverse else 1
+        ready = [entry for entry in self.entries if sign * entry.score >= sign * limit]
+        self.entries = self.entries[len(ready) :]
+        return ready
+
+    def _command(self, low: str, high: str) -> tuple[str, tuple[str, str]]:
+        if self.reverse:
+            return "ZRANGEBYSCORE", (low, high)
+        return "ZREVRANGEBYSCORE", (high, low)
 
 
 class RecencyOperations(ScanOperations):
@@ -162,71 +185,81 @@ class RecencyOperations(ScanOperations):
             now=int(now[0]) + int(now[1]) / 1_000_000,
         )
 
-    async def newest(
+    async def walk(
         self,
         state: IndexState,
         only: SessionFilter,
         *,
         before: Cursor | None = None,
         first: int = 0,
+        reverse: bool = False,
     ) -> AsyncGenerator[list[SessionSummary], None]:
         """Yield matching sessions newest first, in batches; stop iterating when there are enough.
 
         `before` starts after that position; `first` is the size of the first batch, 0 for a large
-        one. Each session comes once. A walk to the end misses no session that exists throughout:
-        those updated during it come last.
+        one; `reverse` walks from the oldest. Each session comes once. A walk to the end misses no
+        session that exists throughout: those updated during it come last.
         """
         low, high = _bounds(only)
-        if before is not None:
+        if before is not None and reverse:
+            low = max(low, math.floor(before.updated))
+        elif before is not None:
             high = min(high, math.floor(before.updated))
         apps = [app for app in state.sizes if only.match_app(app)]
+        began = math.floor(state.now) - _CLOCK_MARGIN
         shown = array("q")
-        pages = self.index_entries(apps, high=high, low=low, first=first + 1 if first else _PAGE)
-        async for page in pages:
-            found = await self._matching(page, only, before)
+        async for page in self.index_entries(
+            apps,
+            low=low,
+            high=min(high, began - 1) if reverse else high,
+            first=first + 1 if first else _PAGE,
+            reverse=reverse,
+        ):
+            found = await self._matching(page, only, before, reverse=reverse)
             shown.extend(hash(one.key) for one in found)
             yield found
-        # Sessions that were updated during the walk have moved up past it.
-        began = math.floor(state.now) - _CLOCK_MARGIN
         if high < began:
             return
+        # Sessions that were updated during the walk have moved to the newest.
         moved: dict[int, IndexEntry] = {}
-        async for page in self.index_entries(apps, high=high, low=max(low, began)):
+        async for page in self.index_entries(apps, low=max(low, began), high=high):
             moved.update((hash(self._document_key(entry)), entry) for entry in page)
         for digest in shown:
             moved.pop(digest, None)
-        if found := await self._matching(list(moved.values()), only, before):
+        if found := await self._matching(list(moved.values()), only, before, reverse=reverse):
             yield found
 
     async def index_entries(
         self,
         apps: Sequence[str],
         *,
-        high: float = math.inf,
         low: float = -math.inf,
+        high: float = math.inf,
         first: int = _PAGE,
+        reverse: bool = False,
     ) -> AsyncGenerator[list[IndexEntry], None]:
         """Yield index entries with scores from `high` down to `low`, in complete seconds.
 
-        Reads about `first` entries of each app, then ever more.
+        Upwards if `reverse`. Reads about `first` entries of each app, then ever more.
         """
         readers = [
-            _AppReader(app, self.keys.app_sessions(app), _score(high), _score(low)) for app in apps
+            _AppReader(app, self.keys.app_sessions(app), _score(low), _score(high), reverse)
+            for app in apps
         ]
+        sign = -1 if reverse else 1
         count = first
         while readers:
             await self._refill(readers, count)
             readers = [reader for reader in readers if reader.entries or not reader.is_done]
             if any(not reader.entries for reader in readers):
                 continue
-            # Down to this score the entries of every app are known.
-            floor = max((r.entries[-1].score for r in readers if not r.is_done), default=-math.inf)
-            page: list[IndexEntry] = []
-            for reader in readers:
-                page += [entry for entry in reader.entries if entry.score >= floor]
-                reader.entries = [entry for entry in reader.entries if entry.score < floor]
-            if page:
-                yield sorted(page, key=lambda entry: -entry.score)
+            # Up to this score the entries of every app are known.
+            reached = [sign * r.entries[-1].score for r in readers if not r.is_done]
+            limit = sign * max(reached, default=-math.inf)
+            page = [entry for reader in readers for entry in reader.split(limit)]
+            page.sort(key=lambda entry: -sign * entry.score)
+            for few in _complete_seconds(page, count):
+                yield few
             count = min(count * _PAGE_GROWTH, _PAGE)
 
     async def prune_entries(self, entries: Iterable[IndexEntry]) -> None:
@@ -259,16 +292,17 @@ class RecencyOperations(ScanOperations):
         for reader, answer in zip(waiting, answers, strict=True):
             second = reader.take(answer, count)
             if second is not None:
-                bounds = (_score(second), _score(second))
-                whole = await self._client.command(
-                    "ZREVRANGEBYSCORE", reader.key, *bounds, "WITHSCORES"
-                )
-                reader.add(_pairs(whole))
+                reader.add(_pairs(await self._client.command(*reader.whole_call(second))))
 
     async def _matching(
-        self, page: Sequence[IndexEntry], only: SessionFilter, before: Cursor | None
+        self,
+        page: Sequence[IndexEntry],
+        only: SessionFilter,
+        before: Cursor | None,
+        *,
+        reverse: bool,
     ) -> list[SessionSummary]:
-        """The sessions of a page that match, newest first. Stale entries are removed."""
+        """The sessions of a page that match, in order. Stale entries are removed."""
         refs: dict[SessionRef, IndexEntry] = {}
         for entry in page:
             ref = self.keys.parse_app_member(entry.app_name, entry.member)
@@ -280,12 +314,24 @@ class RecencyOperations(ScanOperations):
             await self.prune_entries(entry for ref, entry in refs.items() if ref not in existing)
         matching = [one for one in found if only.match(one)]
         if before is not None:
-            matching = [one for one in matching if before.precedes(one)]
-        return newest_first(matching)
+            matching = [one for one in matching if before.precedes(one, reverse=reverse)]
+        ordered = newest_first(matching)
+        return ordered[::-1] if reverse else ordered
 
     def _document_key(self, entry: IndexEntry) -> str:
         """The key of an entry's session, as its summary has it."""
         return self.keys.app_documents(entry.app_name, [entry.member])[0].decode()
+
+
+def _complete_seconds(page: Sequence[IndexEntry], count: int) -> Iterator[list[IndexEntry]]:
+    """Split sorted entries into pages of about `count` that do not divide a second."""
+    start = 0
+    while start < len(page):
+        end = start + count
+        while end < len(page) and page[end].score == page[end - 1].score:
+            end += 1
+        yield list(page[start:end])
+        start = end
 
 
 def newest_first(sessions: Iterable[SessionSummary]) -> list[SessionSummary]:

@@ -5,9 +5,9 @@ from adksess.store.delete import DeleteOperations
 from adksess.store.documents import DocumentOperations
 from adksess.store.health import check
 from adksess.store.models import ServerInfo
+from adksess.store.page import PageOperations
 from adksess.store.parts import PartOperations
 from adksess.store.resolve import ResolveOperations
-from adksess.store.statistics import StatisticsOperations
 from adksess.store.survey import SurveyOperations
 
 
@@ -15,9 +15,9 @@ class SessionStore(
     AuditOperations,
     DeleteOperations,
     DocumentOperations,
+    PageOperations,
     PartOperations,
     ResolveOperations,
-    StatisticsOperations,
     SurveyOperations,
 ):
     """Sessions in Redis: create, append, read, list, expire, delete.

@@ -1,18 +1,25 @@
 """RedisClient: a redis-py client for each event loop, bounded retries, our errors."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from redis import exceptions
 
 from adksess.store import cancellation, scripts
-from adksess.store.connect import Client, new_client, sentinels
+from adksess.store.connect import Client, close, drop_connections, new_client
 from adksess.store.errors import ServerUnavailable
-from adksess.store.redis_errors import explain, is_closed_writer, is_transient, without_content
+from adksess.store.redis_errors import (
+    explain,
+    is_closed_writer,
+    is_other_server,
+    is_transient,
+    without_content,
+)
 from adksess.store.scripts import Argument, ScriptCall
 from adksess.store.settings import TIMEOUT, Settings
 from adksess.store.timeouts import LoopTimeout
@@ -24,6 +31,7 @@ MAX_CONNECTIONS = 50
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+_CLOSING_SECONDS = 1.0
 _REPORTED = (
     exceptions.RedisError,
     exceptions.RedisClusterException,  # not a RedisError
@@ -40,6 +48,7 @@ class _LoopClient:
     slots: asyncio.Semaphore
     closer: AsyncGenerator[None, None] = field(repr=False)
     finished: int = 0  # calls
+    thread: threading.Thread = field(default_factory=threading.current_thread, repr=False)
 
 
 class RedisClient:
@@ -47,7 +56,8 @@ class RedisClient:
 
     A redis-py client belongs to the event loop that it first ran in, and ADK's `Runner.run()`
     starts a new loop for each call: so each loop gets a client, made at its first call and
-    closed with the loop. Every call may raise ServerUnavailable or WrongType.
+    closed with the loop, or at the next call when the loop was closed by hand. Every call may
+    raise ServerUnavailable or WrongType.
     """
 
     def __init__(
@@ -64,7 +74,7 @@ class RedisClient:
         # on a cluster one call is several, each with redis-py's socket_timeout
         self._call_seconds = self._timeout * (4 if settings.is_cluster else 1)
         self._limit = max(1, int(settings.number("max_connections", MAX_CONNECTIONS)))
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = WeakKeyDictionary()
+        self._loops: dict[asyncio.AbstractEventLoop, _LoopClient] = {}
 
     @property
     def open_loops(self) -> int:
@@ -94,6 +104,8 @@ class RedisClient:
             # Deliver a pending cancellation now: redis-py before 8 mistakes it for its own timeout.
             await asyncio.sleep(0)
         mine = self._loops.get(asyncio.get_running_loop()) or await self._open()
+        if len(self._loops) > 1:
+            await self._close_abandoned()
         if mine.slots.locked():
             await self._wait_for_slot(mine)
         else:
@@ -127,6 +139,8 @@ class RedisClient:
                 spent = time.monotonic() - started + pause
                 if not is_transient(exc) or attempt >= self._retries or spent > self._timeout:
                     raise explain(exc, self.settings) from without_content(exc)
+                if is_other_server(exc):
+                    await drop_connections(client)
             attempt += 1
             await asyncio.sleep(pause)
 
@@ -159,6 +173,16 @@ class RedisClient:
             yield
         finally:
             self._loops.pop(asyncio.get_running_loop(), None)
-            await client.aclose()
-            for sentinel in sentinels(client):
-                await sentinel.aclose()
+            await close(client)
+
+    async def _close_abandoned(self) -> None:
+        """Close the clients of event loops that do not run any more.
+
+        A loop that is closed by hand (`loop.close()`) does not close its async generators.
+        """
+        for loop, other in tuple(self._loops.items()):
+            is_over = loop.is_closed() or not (loop.is_running() or other.thread.is_alive())
+            if is_over and self._loops.pop(loop, None) is not None:
+                with suppress(RuntimeError, TimeoutError):  # locks of the other loop
+                    async with asyncio.timeout(_CLOSING_SECONDS):
+                        await close(other.client)

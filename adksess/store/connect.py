@@ -1,7 +1,5 @@
 """redis-py clients for the settings: a single server, a cluster, behind sentinels."""
 
-import asyncio
-from functools import cache
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -17,21 +15,15 @@ from redis.asyncio.sentinel import (
 )
 from redis.backoff import NoBackoff
 
-from adksess.store import cancellation
+from adksess.store.connection import IDLE_SECONDS, connection_class
 from adksess.store.errors import InvalidURL
 from adksess.store.settings import TIMEOUT, Settings
 
-try:  # not part of redis-py's documented API
-    from redis.connection import HiredisRespSerializer
-except ImportError:
-    HiredisRespSerializer = None  # type: ignore[assignment, misc]
-
 Client: TypeAlias = "Redis | RedisCluster"
 
+_ONE_SERVER, _CLUSTER = ("standalone",), ("cluster",)
 _CLUSTER_POOL = 10_000
 """A cluster's pool fails above its limit; RedisClient waits, at a much lower one."""
-
-_WRITE_BUFFER = 2**40
 
 
 def new_client(settings: Settings) -> Client:
@@ -44,6 +36,7 @@ def new_client(settings: Settings) -> Client:
     login, at, hosts = parts.netloc.rpartition("@")
     options = dict(settings.options)
     options.pop("decode_responses", None)  # the store reads bytes
+    options.pop("health_check_interval", None)  # redis-py takes no fractions in a URL
     sentinel_options = {
         name.removeprefix("sentinel_"): options.pop(name)
         for name in ("sentinel_username", "sentinel_password")
@@ -61,6 +54,9 @@ def new_client(settings: Settings) -> Client:
         kwargs["retry"] = Retry(NoBackoff(), 0)  # RedisClient retries, and tells the scripts so
         if scheme != "unix":
             kwargs.setdefault("socket_keepalive", True)
+        kwargs["health_check_interval"] = settings.number(
+            "health_check_interval", IDLE_SECONDS, may_be_zero=True
+        )
         if settings.is_cluster:
             return _cluster_client(hosts, kwargs, tls=base == "rediss")
         if scheme == "redis+sentinel":
@@ -74,10 +70,25 @@ def new_client(settings: Settings) -> Client:
         ) from exc
 
 
-def sentinels(client: Client) -> list[Redis]:
-    """Return the clients of a sentinel client's sentinels, which redis-py does not close."""
+async def close(client: Client) -> None:
+    """Close a client's connections, those to sentinels included, which redis-py leaves open."""
+    await client.aclose()
     pool = getattr(client, "connection_pool", None)
-    return list(pool.sentinel_manager.sentinels) if isinstance(pool, SentinelConnectionPool) else []
+    if isinstance(pool, SentinelConnectionPool):
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
+async def drop_connections(client: Client) -> None:
+    """Let further calls connect again, since another server may have the address now.
+
+    Connections in use are dropped at their release. A cluster's client follows it by itself.
+    """
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None:
+        if hasattr(pool, "update_active_connections_for_reconnect"):  # since redis-py 8
+            await pool.update_active_connections_for_reconnect()
+        await pool.disconnect(inuse_connections=False)
 
 
 def _single_client(kwargs: dict[str, Any]) -> Client:
@@ -85,7 +96,9 @@ def _single_client(kwargs: dict[str, Any]) -> Client:
     # One timeout covers the whole call, in RedisClient. redis-py's own would cost a task for each
     # write, through the wait_for() of Python 3.11, which loses cancellations.
     kwargs["socket_timeout"] = None
-    kwargs["connection_class"] = _connection_class(kwargs.get("connection_class", Connection))
+    kwargs["connection_class"] = connection_class(
+        kwargs.get("connection_class", Connection), _ONE_SERVER
+    )
     pool = ConnectionPool(**kwargs)
     pool.make_connection()  # connects to nothing, but checks every option
     return Redis.from_pool(pool)
@@ -99,7 +112,7 @@ def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     nodes = [ClusterNode(host, port) for host, port in _addresses(hosts, 6379)]
     client = RedisCluster(startup_nodes=nodes, ssl=tls, **kwargs)
     shared = client.get_connection_kwargs()  # of all nodes, those found later included
-    shared["connection_class"] = _connection_class(shared["connection_class"])
+    shared["connection_class"] = connection_class(shared["connection_class"], _CLUSTER)
     return client
 
 
@@ -112,50 +125,11 @@ def _sentinel_client(
     managed = (
         SentinelManagedSSLConnection if kwargs.pop("ssl", False) else SentinelManagedConnection
     )
-    kwargs["connection_class"] = _connection_class(managed)
+    kwargs["connection_class"] = connection_class(managed, _ONE_SERVER)
     sentinel = Sentinel(
         _addresses(hosts, 26379), sentinel_kwargs={**shared, **sentinel_options}, **kwargs
     )
     return cast("Client", sentinel.master_for(service))
-
-
-class _Completing:
-    """A mixin for redis-py's connections: a cancelled write waits for its reply all the same."""
-
-    async def _connect(self) -> None:
-        await super()._connect()  # type: ignore[misc]
-        # Commands are in memory in any case. With a limit, the wait for a large one to be sent
-        # could be cancelled, and redis-py would close the connection: stored or not, who knows.
-        self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)  # type: ignore[attr-defined]
-
-    async def read_response(self, *args: Any, **options: Any) -> Any:
-        """Read a reply. All errors but those that are replies close the connection."""
-        options["disconnect_on_error"] = False
-        while True:
-            try:
-                return await super().read_response(*args, **options)  # type: ignore[misc]
-            except asyncio.CancelledError as exc:
-                if not cancellation.postpone(exc):
-                    await self.disconnect(nowait=True)  # type: ignore[attr-defined]
-                    raise
-            except exceptions.ResponseError:
-                raise
-            except BaseException:
-                await self.disconnect(nowait=True)  # type: ignore[attr-defined]
-                raise
-
-
-@cache  # a client is made for each event loop, and Runner.run() starts one for each call
-def _connection_class(kind: Any) -> Any:
-    """Return a connection class that completes writes and packs commands with hiredis.
-
-    redis-py packs with hiredis in its blocking client alone; it saves 5 % of an append.
-    """
-    methods: dict[str, Any] = {}
-    if HiredisRespSerializer is not None:
-        pack = HiredisRespSerializer().pack
-        methods["pack_command"] = lambda self, *words: pack(*words)
-    return type(kind.__name__, (_Completing, kind), methods)
 
 
 def _addresses(hosts: str, default_port: int) -> list[tuple[str, int]]:

@@ -9,6 +9,15 @@ from redis.asyncio.sentinel import MasterNotFoundError
 from adksess.store.errors import AdksessError, ServerUnavailable, WrongType
 from adksess.store.settings import Settings
 
+
+class WrongMode(exceptions.RedisError):
+    """The server is a cluster, a sentinel or neither, and the URL says something else."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(mode)
+        self.mode = mode
+
+
 _TRANSIENT = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
@@ -23,6 +32,12 @@ _PERMANENT = (  # although redis-py derives some of them from ConnectionError
     exceptions.AuthenticationWrongNumberOfArgsError,
     exceptions.NoPermissionError,
 )
+_NOT_A_PRIMARY = (
+    exceptions.ReadOnlyError,
+    exceptions.BusyLoadingError,
+    exceptions.MasterDownError,
+)
+_READ_ONLY = "-READONLY "  # how Redis 6 passes on the error of a command in a script
 _CLOSED_WRITER = ("writelines", "drain")
 
 
@@ -30,7 +45,14 @@ def is_transient(exc: Exception) -> bool:
     """Whether a retry may succeed."""
     if isinstance(exc, AttributeError):
         return is_closed_writer(exc)
-    return isinstance(exc, _TRANSIENT) and not isinstance(exc, _PERMANENT)
+    if _wrong_mode(exc) or isinstance(exc, _PERMANENT):
+        return False
+    return isinstance(exc, _TRANSIENT) or _READ_ONLY in str(exc)
+
+
+def is_other_server(exc: Exception) -> bool:
+    """Whether another server may be behind the address: this one cannot do its work now."""
+    return isinstance(exc, _NOT_A_PRIMARY) or _READ_ONLY in str(exc)
 
 
 def is_closed_writer(exc: AttributeError) -> bool:
@@ -45,6 +67,8 @@ def is_closed_writer(exc: AttributeError) -> bool:
 def explain(exc: Exception, settings: Settings) -> AdksessError:
     """Return what a redis-py exception means: a sentence with the next step and no secret."""
     where = f"Redis at {settings.redacted}"
+    if mode := _wrong_mode(exc):
+        return ServerUnavailable(_explain_mode(mode, where, settings))
     for kind, sentence in _MEANINGS.items():
         if isinstance(exc, kind):
             return ServerUnavailable(sentence.format(where=where, what=_denied(exc)))
@@ -86,6 +110,28 @@ def _explain_answer(exc: exceptions.ResponseError, where: str) -> AdksessError:
     # "unknown command 'X', with args beginning with: …" would repeat what was stored
     answer = answer.partition(", with args")[0][:200]
     return ServerUnavailable(f"{where} answered with an error: {answer}")
+
+
+def _wrong_mode(exc: BaseException) -> str:
+    """Return the mode of the server if the URL has another, found in the causes too."""
+    current: BaseException | None = exc
+    while current is not None:
+        if isinstance(current, WrongMode):
+            return current.mode
+        current = current.__cause__
+    return ""
+
+
+def _explain_mode(mode: str, where: str, settings: Settings) -> str:
+    tls = "s" if settings.scheme.startswith("rediss") else ""
+    if mode == "cluster":
+        return (
+            f"{where}: this is a cluster: use redis{tls}+cluster:// in the URL, or "
+            "?single_slot=true where one address serves the whole cluster."
+        )
+    if mode == "sentinel":
+        return f"{where}: this is a sentinel: use redis{tls}+sentinel://host:26379/SERVICE."
+    return f"{where}: this is no cluster: use redis{tls}:// in the URL."
 
 
 def _denied(exc: Exception) -> str:

@@ -107,13 +107,13 @@ class Settings:
         query = {**self.options, **{name: value for name, value in own.items() if value}}
         return _join(_split(self.url)._replace(query=urlencode(query)))
 
-    def number(self, option: str, default: float) -> float:
-        """A numeric option for redis-py. Raises InvalidURL when it is not a number."""
+    def number(self, option: str, default: float, *, may_be_zero: bool = False) -> float:
+        """Return a numeric option for redis-py. Raises InvalidURL when it is not a number."""
         try:
             number = float(self.options.get(option, default))
         except ValueError as exc:
             raise InvalidURL(f"{option} in the Redis URL is not a number.") from exc
-        if not (math.isfinite(number) and number > 0):
+        if not math.isfinite(number) or number < 0 or (number == 0 and not may_be_zero):
             raise InvalidURL(f"{option} in the Redis URL must be more than 0.")
         return number
 

@@ -26,12 +26,23 @@ class Proxy:
         self.latency = latency
         self.requests = 0
         self.faults = 0
+        self.opened = 0
+        self._frozen = 0
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def freeze(self) -> None:
+        """Forward nothing more on the connections that are open, and keep them open."""
+        self._frozen = self.opened
+
+    async def _pass(self, number: int, latency: float) -> None:
+        if number <= self._frozen:
+            await asyncio.Event().wait()
+        await asyncio.sleep(latency)
 
     async def _connection(
         self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter
@@ -42,10 +53,12 @@ class Proxy:
         server_in, server_out = await asyncio.open_connection("127.0.0.1", self.target)
         faults: list[str] = []
         latency = self.latency()
+        self.opened += 1
+        way = faults, self.opened, latency
         try:
             pumps = (
-                asyncio.ensure_future(self._requests(client_in, server_out, faults, latency)),
-                asyncio.ensure_future(self._answers(server_in, client_out, faults, latency)),
+                asyncio.ensure_future(self._requests(client_in, server_out, *way)),
+                asyncio.ensure_future(self._answers(server_in, client_out, *way)),
             )
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for pump in pumps:
@@ -64,10 +77,11 @@ class Proxy:
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
         faults: list[str],
+        number: int,
         latency: float,
     ) -> None:
         while data := await source.read(65_536):
-            await asyncio.sleep(latency)
+            await self._pass(number, latency)
             self.requests += 1
             fault = self.choose()
             if fault:
@@ -83,10 +97,11 @@ class Proxy:
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
         faults: list[str],
+        number: int,
         latency: float,
     ) -> None:
         while data := await source.read(65_536):
-            await asyncio.sleep(latency)
+            await self._pass(number, latency)
             fault = faults.pop(0) if faults else None
             if fault == STALL:
                 await asyncio.Event().wait()

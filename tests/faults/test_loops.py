@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import uuid
 import warnings
 from collections.abc import AsyncGenerator
@@ -16,6 +17,8 @@ from google.adk.runners import Runner
 from google.genai import types
 
 from adksess import RedisSessionService
+from adksess.store.client import RedisClient
+from adksess.store.settings import Settings
 from tests.events import event, texts
 
 APP, USER = "demo", "ada"
@@ -91,6 +94,66 @@ def test_one_service_in_several_threads(service: RedisSessionService) -> None:
     for writer in range(8):
         mine = [t for t in texts(found) if t.startswith(f"{writer} ")]
         assert mine == [f"{writer} {n}" for n in range(25)]
+
+
+@pytest.mark.parametrize("in_threads", [False, True])
+def test_loops_closed_by_hand_leave_no_connection(
+    valkey_url: str, service: RedisSessionService, in_threads: bool
+) -> None:
+    """Without `asyncio.run()` nothing ends the async generators of a loop."""
+
+    async def count() -> int:
+        return await service.store.key_count()
+
+    def work() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(asyncio.wait_for(count(), 5))
+        loop.close()
+
+    def work_forever() -> None:
+        loop = asyncio.new_event_loop()
+        loop.create_task(count()).add_done_callback(lambda _: loop.stop())
+        loop.run_forever()
+        loop.close()
+
+    def work_and_leave_it_open() -> None:
+        asyncio.new_event_loop().run_until_complete(count())
+
+    kinds = [work, work_forever, work_and_leave_it_open] if in_threads else [work, work_forever]
+    gc.collect()
+    gc.disable()  # it would close what is left
+    try:
+        before = open_files()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for number in range(24):
+                kind = kinds[number % len(kinds)]
+                if in_threads:
+                    thread = threading.Thread(target=kind)
+                    thread.start()
+                    thread.join()
+                else:
+                    kind()
+            asyncio.run(count())
+        assert service.store.open_loops == 0
+        assert connections(valkey_url) == 0
+        if not in_threads:  # the loops that are left open have files of their own
+            assert open_files() <= before
+        assert [one for one in caught if issubclass(one.category, ResourceWarning)] == []
+    finally:
+        gc.enable()
+
+
+def test_a_loop_closed_in_the_midst_of_a_call(valkey_url: str) -> None:
+    client = RedisClient(Settings.parse(f"{valkey_url}?client_name=loops"))
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(client.command("BLPOP", "nothing", 0))
+    while not connections(valkey_url):
+        loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+    task.get_coro().close()
+    assert asyncio.run(client.command("ECHO", "again")) == b"again"
+    assert connections(valkey_url) == 0
 
 
 async def test_cancelled_reads_leave_no_answer_to_the_next_call(

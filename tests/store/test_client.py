@@ -44,6 +44,7 @@ def failing(*errors: Exception) -> tuple[Callable[[Client, int], Awaitable[str]]
         exceptions.TimeoutError("late"),
         exceptions.BusyLoadingError("loading"),
         exceptions.ReadOnlyError("demoted"),
+        exceptions.ResponseError("ERR Error running script: -READONLY demoted"),
         exceptions.ClusterDownError("down"),
         exceptions.RedisClusterException("no node"),
     ],
@@ -66,7 +67,6 @@ async def test_transient_errors_are_retried(error: Exception) -> None:
         (exceptions.OutOfMemoryError("x"), ServerUnavailable, "out of memory"),
         (exceptions.ResponseError("WRONGTYPE x"), WrongType, "of another type"),
         (exceptions.ResponseError("ERR (call to f): -OOM x"), ServerUnavailable, "out of memory"),
-        (exceptions.ResponseError("x: -READONLY x"), ServerUnavailable, "read-only replica"),
         (exceptions.ResponseError("MISCONF disk full"), ServerUnavailable, "MISCONF disk full"),
     ],
 )

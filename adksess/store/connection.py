@@ -1,0 +1,146 @@
+"""The connections of the store: redis-py's, with cancellation, idle checks and server modes."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from redis import exceptions
+
+from adksess.store import cancellation
+from adksess.store.redis_errors import WrongMode
+from adksess.store.settings import TIMEOUT
+
+try:  # not part of redis-py's documented API
+    from redis.connection import HiredisRespSerializer
+except ImportError:
+    HiredisRespSerializer = None  # type: ignore[assignment, misc]
+
+IDLE_SECONDS = 1
+"""A connection without a reply for so long is checked first, unless the URL has
+health_check_interval."""
+
+_WRITE_BUFFER = 2**40
+_CHECK_SHARE = 4  # a check takes at most this part of the time for connecting
+
+
+class _Connection:
+    """A mixin for redis-py's connection classes; see `connection_class`."""
+
+    accepted_modes: Collection[str] = ()
+    _reader: asyncio.StreamReader | None
+    _writer: asyncio.StreamWriter | None
+    next_health_check: float
+
+    async def _connect(self) -> None:
+        self.next_health_check = -1  # new connections are not checked
+        await super()._connect()  # type: ignore[misc]
+        # Commands are in memory in any case. With a limit, the wait for a large one to be sent
+        # could be cancelled, and redis-py would close the connection with a part of it sent.
+        if self._writer:
+            self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)
+
+    async def on_connect_check_health(self, *args: Any, **options: Any) -> None:
+        """Log in, and compare the mode of the server with that of the URL. Raises WrongMode."""
+        seen: dict[bytes, Any] = {}
+
+        async def read_response(*args: Any, **options: Any) -> Any:
+            reply = await type(self).read_response(self, *args, **options)
+            if isinstance(reply, dict):
+                seen.update(reply)
+            return reply
+
+        vars(self)["read_response"] = read_response  # redis-py 8 sends HELLO, and hides the reply
+        try:
+            await super().on_connect_check_health(*args, **options)  # type: ignore[misc]
+        finally:
+            del vars(self)["read_response"]
+        if self.accepted_modes and not seen:
+            seen = await self._hello()
+        mode = bytes(seen.get(b"mode", b"")).decode()
+        if mode and self.accepted_modes and mode not in self.accepted_modes:
+            raise WrongMode(mode)
+
+    async def _hello(self) -> dict[bytes, Any]:
+        await self.send_command("HELLO", check_health=False)  # type: ignore[attr-defined]
+        try:
+            reply = await self.read_response()
+        except exceptions.ResponseError:  # Redis before 6, or not permitted
+            return {}
+        return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+
+    async def check_health(self) -> None:
+        """Replace a connection that has been idle if it does not answer.
+
+        Load balancers and NAT drop idle connections without a word: a command on such a connection
+        would wait for the whole timeout.
+        """
+        interval = self.health_check_interval  # type: ignore[attr-defined]
+        now = asyncio.get_running_loop().time()
+        if not interval or self.next_health_check < 0 or now <= self.next_health_check:
+            return
+        limit = (self.socket_connect_timeout or TIMEOUT) / _CHECK_SHARE  # type: ignore[attr-defined]
+        reply = None
+        with suppress(exceptions.ConnectionError, OSError):
+            await self.send_command("PING", check_health=False)  # type: ignore[attr-defined]
+            reply = await self.read_response(timeout=limit)  # None when the time is over
+        if reply is None:
+            await self.disconnect(nowait=True)
+            await self.connect()  # type: ignore[attr-defined]
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read a reply; a cancelled write waits for its own all the same.
+
+        Every error but those that are replies closes the connection.
+        """
+        options["disconnect_on_error"] = False
+        while True:
+            try:
+                return await super().read_response(*args, **options)  # type: ignore[misc]
+            except asyncio.CancelledError as exc:
+                if not cancellation.postpone(exc):
+                    await self.disconnect(nowait=True)
+                    raise
+            except exceptions.ResponseError:
+                raise
+            except BaseException:
+                await self.disconnect(nowait=True)
+                raise
+
+    async def disconnect(self, *args: Any, **options: Any) -> None:
+        """Close the connection, at once if its event loop is closed."""
+        writer = self._writer
+        try:
+            await super().disconnect(*args, **options)  # type: ignore[misc]
+        except RuntimeError:
+            self._reader = self._writer = None
+            if writer:
+                _close_socket(writer.transport)
+
+
+def _close_socket(transport: asyncio.WriteTransport) -> None:
+    """Do what a transport leaves to a callback of its loop, which does not run any more.
+
+    asyncio has no public way; the garbage collector closes the socket otherwise.
+    """
+    if callback := getattr(transport, "_call_connection_lost", None):
+        with suppress(RuntimeError):  # of a task that waits for a reply
+            callback(None)
+    elif sock := getattr(transport.get_extra_info("socket"), "_sock", None):
+        sock.close()
+
+
+@cache  # a client is made for each event loop, and Runner.run() starts one for each call
+def connection_class(kind: Any, accepted_modes: Collection[str] = ()) -> Any:
+    """Return a subclass of a connection class of redis-py.
+
+    It completes writes (see `cancellation`), checks idle connections, fails on a server in another
+    mode than `accepted_modes` (empty for any), and packs commands with hiredis, which redis-py does
+    in its blocking client alone: 5 % of an append.
+    """
+    members: dict[str, Any] = {"accepted_modes": accepted_modes}
+    if HiredisRespSerializer is not None:
+        pack = HiredisRespSerializer().pack
+        members["pack_command"] = lambda self, *words: pack(*words)
+    return type(kind.__name__, (_Connection, kind), members)

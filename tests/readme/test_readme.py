@@ -116,15 +116,18 @@ def _parse(words: list[str]) -> None:
     name, *rest = [word for word in words if word != "--no-color"]
     if name.startswith("--"):
         assert any(name in parameter.opts for parameter in GROUP.params), name
-        return
-    command = GROUP.get_command(CONTEXT, name)
-    assert command is not None, f"no command {name}"
-    command.make_context(name, rest)
+    else:
+        _command(name).make_context(name, rest)
+
+
+def _command(name: str) -> Any:
+    """The command with its options; fails if there is none of this name."""
+    return GROUP.resolve_command(CONTEXT, [name])[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help_and_a_place_in_the_documentation(name: str) -> None:
-    assert GROUP.get_command(CONTEXT, name).help
+    assert _command(name).help
     assert f"`adksess {name}" in README.read_text(encoding="utf-8")
     assert name in pages.sections(COMMANDS, 3), f"commands.md has no section ### {name}"
 
@@ -134,7 +137,7 @@ def test_every_option_is_documented(name: str) -> None:
     """In the command's own section of commands.md, or among the options that commands share."""
     shared = pages.sections(COMMANDS, 2)["Options that commands share"]
     text = pages.sections(COMMANDS, 3)[name] + shared
-    for parameter in GROUP.get_command(CONTEXT, name).params:
+    for parameter in _command(name).params:
         for option in (*parameter.opts, *parameter.secondary_opts):
             if option.startswith("--") and option != "--help" and not parameter.hidden:
                 assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), f"{name} {option}"

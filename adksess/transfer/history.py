@@ -9,6 +9,7 @@ The rules for rewinds and compactions are those of ADK 2.13 (`events/_rewind_eve
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from math import isnan
+from sys import intern
 from typing import Any, NamedTuple
 
 BASELINE_PREFIX = "adksess-trim-"
@@ -179,6 +180,51 @@ def call_ids(event: Event, *kinds: str) -> set[str]:
         for value in part_fields(event, kind)
         if isinstance(value.get("id"), str)
     }
+
+
+def outline(event: Any) -> Event:
+    """Return the fields of an event that the rules for histories read, in ADK's spelling.
+
+    For a whole history of hundreds of megabytes. Raises ValueError if it is not a JSON object.
+    """
+    if not isinstance(event, Mapping):
+        raise ValueError("an event is not a JSON object")
+    actions = event_actions(event)
+    fields: dict[str, Any] = {}
+    for name in ("invocation_id", "author", "timestamp", "long_running_tool_ids"):
+        if (value := get_field(event, name)) is not None:
+            fields[name] = intern(value) if isinstance(value, str) else value
+    kept: dict[str, Any] = {}
+    if target := rewind_target(event):
+        kept["rewind_before_invocation_id"] = target
+    if compaction := get_object(actions, "compaction"):
+        has_content = get_field(compaction, "compacted_content") is not None
+        kept["compaction"] = {
+            "start_timestamp": get_field(compaction, "start_timestamp"),
+            "end_timestamp": get_field(compaction, "end_timestamp"),
+            "compacted_content": {} if has_content else None,
+        }
+    elif is_compaction(event):
+        kept["compaction"] = {}
+    if kept:
+        fields["actions"] = kept
+    if parts := [*map(_outline_part, content_parts(event.get("content")))]:
+        fields["content"] = {"parts": parts}
+    return fields
+
+
+def _outline_part(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    if call := get_object(part, "function_call"):
+        return {"function_call": {"id": call.get("id"), "name": call.get("name")}}
+    if response := get_object(part, "function_response"):
+        content = get_object(response, "response")
+        kept = {name: content[name] for name in _RESPONSE_FIELDS if name in content}
+        return {"function_response": {"id": response.get("id"), "response": kept}}
+    return _NO_CALL
+
+
+_RESPONSE_FIELDS = ("status", "state", "error", "isError")
+_NO_CALL: Mapping[str, Any] = {}
 
 
 @cache

@@ -22,7 +22,9 @@ from adksess.transfer.history import (
     invocations,
     is_baseline,
     live_positions,
+    outline,
 )
+from adksess.transfer.status import open_calls
 
 _ATTEMPTS = 10
 
@@ -79,10 +81,12 @@ def trim_document(document: Document, keep_last: int) -> TrimmedDocument | None:
     """Return the document with its last invocations; None when it has no more than those.
 
     An older invocation is kept if it shares a tool call with a kept one, since models reject a
-    response without its call. Summaries (compactions) are kept, since they replace what is
+    response without its call, or if one of its calls is open: ADK needs the call when its answer
+    arrives. Summaries (compactions) are kept, since they replace what is
     dropped. Rewound invocations are not counted. Raises ValueError for an event that is not JSON.
     """
-    events = [parse_json(line) for line in document.events]
+    # not the whole events: parsed they take five times the memory of the document
+    events = [outline(parse_json(line)) for line in document.events]
     groups = invocations(events)
     if len(groups) <= keep_last:
         return None
@@ -91,7 +95,7 @@ def trim_document(document: Document, keep_last: int) -> TrimmedDocument | None:
     if all(is_baseline(events[position]) for position in dropped):
         return None
     before = [document.events[position] for position in range(cut) if position in kept]
-    baseline = _baseline(events[:cut])
+    baseline = _baseline(document.events[:cut])
     lines = before + ([baseline] if baseline else []) + list(document.events[cut:])
     return TrimmedDocument(
         replace(document, tail=document.tail._replace(event_count=len(lines)), events=lines),
@@ -145,10 +149,11 @@ def _kept_positions(
     while spanning := [group for group in groups if group[0] < cut <= group[-1]]:
         cut = min(group[0] for group in spanning)
     kept = set(range(cut, len(events)))
-    summaries = compactions(events, live_positions(events))
-    kept.update(summary.position for summary in summaries if summary.position < cut)
+    live = live_positions(events)
+    kept.update(item.position for item in compactions(events, live) if item.position < cut)
     calls = [call_ids(event) for event in events]
     known = {call for position in range(cut, len(events)) for call in calls[position]}
+    known.update(call.call_id for call in open_calls([events[position] for position in live]))
     older = [group for group in groups if group[0] < cut]
     while sharing := [g for g in older if any(calls[position] & known for position in g)]:
         for group in sharing:
@@ -158,7 +163,7 @@ def _kept_positions(
     return kept, cut
 
 
-def _baseline(events: Sequence[Event]) -> bytes | None:
+def _baseline(lines: Sequence[bytes]) -> bytes | None:
     """Return one event for the state changes of many; None when they have none.
 
     ADK's rewind rebuilds the state from the events: without it, a rewind after a trim would
@@ -166,7 +171,9 @@ def _baseline(events: Sequence[Event]) -> bytes | None:
     """
     state: dict[str, Any] = {}
     artifacts: dict[str, Any] = {}
-    for event in events:
+    event: Event = {}
+    for line in lines:
+        event = parse_json(line)
         actions = event_actions(event)
         for key, value in get_object(actions, "state_delta").items():
             if key.startswith((APP, USER, TEMP)):
@@ -184,6 +191,6 @@ def _baseline(events: Sequence[Event]) -> bytes | None:
             "author": "user",
             "actions": {"state_delta": state, "artifact_delta": artifacts},
             "id": str(uuid4()),
-            "timestamp": events[-1].get("timestamp", 0.0),
+            "timestamp": event.get("timestamp", 0.0),
         }
     )

@@ -18,8 +18,10 @@ from adksess.transfer.history import (
     get_object,
     invocations,
     live_positions,
+    outline,
     rewound_positions,
 )
+from adksess.transfer.status import open_calls
 
 _NAMES = ["", "i1", "i2", "i3", "i4"]
 
@@ -76,6 +78,28 @@ def test_compactions_replace_what_adk_replaces(events: list[Event], by_alias: bo
     }
     replaced = compacted_positions(_stored(events, by_alias=by_alias))
     assert {events[p].id for p in replaced} == {event.id for event in live} - kept
+
+
+@given(histories(), st.booleans())
+def test_an_outline_gives_the_same_answers(events: list[Event], by_alias: bool) -> None:
+    stored = _stored(events, by_alias=by_alias)
+    short = [outline(event) for event in stored]
+    assert rewound_positions(short) == rewound_positions(stored)
+    assert compacted_positions(short) == compacted_positions(stored)
+    assert invocations(short) == invocations(stored)
+
+
+def test_an_outline_keeps_the_calls_and_no_content() -> None:
+    call = {"functionCall": {"id": "c", "name": "f", "args": {"a": "x" * 100}}}
+    pending = {"function_response": {"id": "c", "response": {"status": "pending", "a": "x"}}}
+    events = [
+        {"author": "agent", "longRunningToolIds": ["c"], "content": {"parts": [call]}},
+        {"author": "agent", "content": {"parts": [pending, {"text": "x" * 100}]}},
+    ]
+    short = [outline(event) for event in events]
+    assert [open_call.call_id for open_call in open_calls(short)] == ["c"]
+    assert "xx" not in str(short)
+    assert [call_ids(event) for event in short] == [{"c"}, {"c"}]
 
 
 def _event(invocation: str, **actions: Any) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from google.genai import types
 
 from adksess import RedisSessionService, SessionRef, SessionStore
 from adksess.transfer import trim as trimming
-from tests.cli.sessions import store_session
 
 Cli = Callable[..., Any]
 REF = SessionRef("demo", "ada", "long")
@@ -196,6 +195,40 @@ class TestToolCalls:
         assert _ids(after) == ["e2", "e3", "e4", "e9", "e10"]
         assert "call" in _prompt(after)
 
+    @pytest.mark.parametrize("pending", [True, False])
+    def test_an_open_call_is_kept_whatever_its_age(
+        self, cli: Cli, service: RedisSessionService, target_url: str, pending: bool
+    ) -> None:
+        story = Story().turn(1)
+        story.add("i2", "user", types.Part(text="approve it")).call("i2", "job")
+        story.events[-1].long_running_tool_ids = {"job"}
+        if pending:
+            story.answer("i2", "job")
+            part = story.events[-1].content.parts[0]  # type: ignore[index,union-attr]
+            part.function_response.response = {"status": "pending"}  # type: ignore[union-attr]
+        for number in range(3, 9):
+            story.turn(number)
+        opened = [event.id for event in story.events if event.invocation_id == "i2"]
+        after = _trimmed(cli, service, target_url, story, 1)
+        assert _ids(after) == [*opened, story.events[-2].id, story.events[-1].id]
+        late = Story().answer("i9", "job", "user")
+        asyncio.run(_append(service, late))
+        # without the call, ADK raises "No function call event found for function responses ids"
+        assert _prompt(asyncio.run(_load(service)))[-1] == "response"
+        again = cli("trim", "long", "--keep-last", 1, "--yes", "-r", target_url)
+        assert again.code == 0
+        assert _prompt(asyncio.run(_load(service)))[-2:] == ["call", "response"]
+
+    def test_an_answered_long_running_call_is_dropped(
+        self, cli: Cli, service: RedisSessionService, target_url: str
+    ) -> None:
+        story = Story().turn(1)
+        story.add("i2", "user", types.Part(text="approve it")).call("i2", "job")
+        story.events[-1].long_running_tool_ids = {"job"}
+        story.answer("i2", "job", "user").turn(3).turn(4)
+        after = _trimmed(cli, service, target_url, story, 1)
+        assert _ids(after) == [story.events[-2].id, story.events[-1].id]
+
 
 class TestRewinds:
     def _story(self) -> Story:
@@ -293,27 +326,6 @@ class TestForeignEvents:
         assert value["event_count"] == 4
         assert 880 < target.ttl("session:demo:ada:old") <= 900
         assert target.zrange("user_sessions:demo:ada", 0, -1) == [b"old"]
-
-
-class TestChoosing:
-    @pytest.fixture(autouse=True)
-    def _three(self, target: redis.Redis, target_url: str) -> None:
-        for name in ("one", "two", "three"):
-            store_session(target_url, session_id=f"{name}-session", texts=("x",) * 3)
-
-    def test_it_asks_and_never_means_all(self, cli: Cli, target_url: str) -> None:
-        assert cli("trim", "--keep-last", 1, "--yes", "-r", target_url).code == 2
-        assert cli("trim", "one-", "-r", target_url).code == 2
-        assert cli("trim", "one-", "--keep-last", 0, "-r", target_url).code == 2
-        refused = cli("trim", "one-", "--keep-last", 1, "-r", target_url)
-        assert (refused.code, "--yes" in refused.err) == (2, True)
-        gone = cli("trim", "nowhere", "--keep-last", 1, "--yes", "-r", target_url)
-        assert gone.code == 3
-
-    def test_in_bulk(self, cli: Cli, target: redis.Redis, target_url: str) -> None:
-        target.set("session:demo:ada:broken", '{"tail_bytes":          1}')
-        words = ("trim", "--app", "demo", "--keep-last", 1, "--yes", "-r", target_url)
-        assert cli(*words).out.startswith("Dropped 6 invocations (6 events, ")
 
 
 async def test_a_writer_at_the_same_time_loses_nothing(

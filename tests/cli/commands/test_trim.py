@@ -1,0 +1,64 @@
+"""`adksess trim`: which sessions it trims, and what it prints."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from tests.cli.sessions import store_session
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def _three(target: redis.Redis, target_url: str) -> None:
+    for name in ("one", "two", "three"):
+        store_session(target_url, session_id=f"{name}-session", texts=("x",) * 3)
+
+
+@pytest.mark.usefixtures("_three")
+class TestSelection:
+    def test_it_asks_and_never_means_all(self, cli: Cli, target_url: str) -> None:
+        assert cli("trim", "--keep-last", 1, "--yes", "-r", target_url).code == 2
+        assert cli("trim", "one-", "-r", target_url).code == 2
+        assert cli("trim", "one-", "--keep-last", 0, "-r", target_url).code == 2
+        refused = cli("trim", "one-", "--keep-last", 1, "-r", target_url)
+        assert (refused.code, "--yes" in refused.err) == (2, True)
+        gone = cli("trim", "nowhere", "--keep-last", 1, "--yes", "-r", target_url)
+        assert gone.code == 3
+
+    def test_in_bulk(self, cli: Cli, target: redis.Redis, target_url: str) -> None:
+        target.set("session:demo:ada:broken", '{"tail_bytes":          1}')
+        words = ("trim", "--app", "demo", "--keep-last", 1, "--yes", "-r", target_url)
+        assert cli(*words).out.startswith("Dropped 6 invocations (6 events, ")
+
+
+@pytest.mark.usefixtures("_three")
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_whole_output(cli: Cli, target: redis.Redis, target_url: str, columns: int) -> None:
+    target.set("session:demo:ada:broken", '{"events":[\n{\n],"state":{\n}}')
+    size = target.strlen("session:demo:ada:one-session") or 0
+    words = ("trim", "one-", "two-", "--keep-last", 1, "-r", target_url)
+    dry = cli(*words, "--dry-run", columns=columns)
+    assert (dry.code, dry.err) == (0, "")
+    assert dry.out == "Would drop 4 invocations (4 events, 404 bytes) of 2 sessions.\n"
+    result = cli(*words, "--yes", columns=columns)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "Dropped 4 invocations (4 events, 404 bytes) of 2 sessions.\n"
+    assert size - (target.strlen("session:demo:ada:one-session") or 0) == 404 / 2 + 4
+    again = cli(*words, "--yes", columns=columns)
+    assert (again.code, again.out, again.err) == (0, "Nothing to drop.\n", "")
+
+
+def test_a_session_that_cannot_be_read_is_named_and_kept(
+    cli: Cli, target: redis.Redis, target_url: str
+) -> None:
+    store_session(target_url, session_id="damaged", texts=("x",) * 3)
+    key = "session:demo:ada:damaged"
+    value = (target.get(key) or b"").replace(b'{"id":"e0"', b'{"id:"e0"')
+    target.set(key, value)
+    result = cli("trim", "damaged", "--keep-last", 1, "--yes", "-r", target_url, columns=80)
+    assert (result.code, result.out) == (1, "Nothing to drop.\n")
+    assert result.err == "warning: demo/ada/damaged was not trimmed: it cannot be read.\n"
+    assert target.get(key) == value

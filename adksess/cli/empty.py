@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from adksess.cli.selection import Filters
+    from adksess.cli.filters import Filters
     from adksess.store.store import SessionStore
 
 _SHOWN = 5

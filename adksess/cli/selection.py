@@ -1,18 +1,15 @@
 """Which sessions a command works on: ids and filters, and what they resolve to."""
 
-import shlex
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from adksess.cli.errors import UsageProblem
+from adksess.cli.filters import Filters
 from adksess.cli.render.console import message, stderr
-from adksess.store.durations import parse_duration
-from adksess.store.errors import AmbiguousSession, InvalidDuration, SessionNotFound
+from adksess.store.errors import AmbiguousSession, SessionNotFound
 
 if TYPE_CHECKING:
     from adksess.cli.options import FilterOptions
@@ -23,95 +20,6 @@ if TYPE_CHECKING:
 
 _CANDIDATES_SHOWN = 10
 _UNREADABLE_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Session filters. Times are Unix seconds; None and () mean no filter.
-
-    A session of any of the `apps` and any of the `users` matches.
-    """
-
-    apps: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
-    updated_from: float | None = None
-    updated_until: float | None = None
-    no_ttl: bool = False
-    app_like: str | None = None
-    user_like: str | None = None
-    statuses: tuple["Status", ...] = ()
-    typed: str = field(default="", compare=False)
-    """The options as they were typed, for messages."""
-
-    @classmethod
-    def parse(cls, options: "FilterOptions") -> "Filters":
-        """Parse the filter options. Raises UsageProblem or InvalidDuration."""
-        since, idle = options.since, options.idle
-        if idle is not None and not parse_duration(idle):
-            raise UsageProblem("--idle 0 would select every session: say how long, such as 30d.")
-        latest = [
-            *(() if idle is None else (time.time() - parse_duration(idle),)),
-            *(() if options.until is None else (_moment(options.until, "--until"),)),
-        ]
-        return cls(
-            apps=tuple(dict.fromkeys(options.app or ())),
-            users=tuple(dict.fromkeys(options.user or ())),
-            updated_from=None if since is None else _moment(since, "--since"),
-            updated_until=min(latest, default=None),
-            no_ttl=options.no_ttl,
-            app_like=options.app_like,
-            user_like=options.user_like,
-            statuses=tuple(dict.fromkeys(options.status or ())),
-            typed=_typed(options),
-        )
-
-    @property
-    def given(self) -> bool:
-        """Whether there is any filter."""
-        return self != Filters()
-
-    @property
-    def on_time(self) -> bool:
-        """Whether the filters ask for more than apps and users by name."""
-        return self != Filters(self.apps, self.users)
-
-    @property
-    def app(self) -> str | None:
-        """The app, where the filters name one alone: a store can be asked for it."""
-        return self.apps[0] if len(self.apps) == 1 else None
-
-    @property
-    def user(self) -> str | None:
-        """The user, where the filters name one alone: a store can be asked for it."""
-        return self.users[0] if len(self.users) == 1 else None
-
-    @property
-    def owners(self) -> list[tuple[str | None, str | None]]:
-        """Every app and user that the filters name; None means all of them."""
-        return [(app, user) for app in self.apps or (None,) for user in self.users or (None,)]
-
-    def match(self, summary: "SessionSummary") -> bool:
-        """Whether a session matches; an unreadable one never matches a filter on time.
-
-        A status is not known from a summary: by_filter() reads it.
-        """
-        if self.app_like and not fnmatchcase(summary.ref.app_name, self.app_like):
-            return False
-        if self.user_like and not fnmatchcase(summary.ref.user_id, self.user_like):
-            return False
-        if self.apps and summary.ref.app_name not in self.apps:
-            return False
-        if self.users and summary.ref.user_id not in self.users:
-            return False
-        if self.no_ttl and summary.ttl_seconds is not None:
-            return False
-        if self.updated_from is None and self.updated_until is None:
-            return True
-        if summary.tail is None:
-            return False
-        return (self.updated_from is None or summary.updated >= self.updated_from) and (
-            self.updated_until is None or summary.updated <= self.updated_until
-        )
 
 
 @dataclass(frozen=True)
@@ -178,25 +86,45 @@ class Selection:
         return await by_filter(store, self.filters)
 
 
-async def by_filter(store: "SessionStore", filters: Filters) -> SelectedSessions:
-    """Find all sessions that match the filters, in no order."""
+async def matching(
+    store: "SessionStore",
+    filters: Filters,
+    *,
+    use_scan: bool = False,
+    statuses: "dict[SessionRef, SessionStatus] | None" = None,
+) -> "AsyncGenerator[list[SessionSummary], None]":
+    """Yield the sessions that match, in batches; unreadable ones among them.
+
+    Relative times count from the server's clock. `statuses` receives the status of each session
+    if the filters name one.
+    """
     from adksess.cli.render.progress import Meter
 
+    statuses = {} if statuses is None else statuses
+    only = filters.at(await store.now())
+    plan = await store.plan(only, use_scan=use_scan)
+    total = await store.count(plan, only)
+    with Meter("Reading sessions", total or plan.state.key_count) as meter:
+        async for batch in store.query(plan, only):
+            meter.advance(len(batch))
+            if filters.statuses:
+                batch = await keep_statuses(store, batch, filters.statuses, statuses)
+            if batch:
+                yield batch
+
+
+async def by_filter(store: "SessionStore", filters: Filters) -> SelectedSessions:
+    """Find all sessions that match the filters, in no order."""
     readable: list[SessionSummary] = []
     unreadable: list[SessionSummary] = []
     statuses: dict[SessionRef, SessionStatus] = {}
-    with Meter("Reading sessions", await store.key_count()) as meter:
-        async for batch in store.scan(filters.app, filters.user):
-            meter.advance(len(batch))
-            found = [summary for summary in batch if filters.match(summary)]
-            if filters.statuses:
-                found = await _of_status(store, found, filters.statuses, statuses)
-            for summary in found:
-                (readable if summary.tail else unreadable).append(summary)
+    async for batch in matching(store, filters, statuses=statuses):
+        for summary in batch:
+            (readable if summary.tail else unreadable).append(summary)
     return SelectedSessions(readable, unreadable, statuses=statuses if filters.statuses else None)
 
 
-async def _of_status(
+async def keep_statuses(
     store: "SessionStore",
     sessions: "Sequence[SessionSummary]",
     wanted: "Sequence[Status]",
@@ -206,8 +134,9 @@ async def _of_status(
     from adksess.transfer.overview import read_statuses
 
     found = await read_statuses(store, [session.ref for session in sessions if session.tail])
-    statuses.update((ref, item) for ref, item in found.items() if item.status in wanted)
-    return [session for session in sessions if session.ref in statuses]
+    kept = {ref: item for ref, item in found.items() if item.status in wanted}
+    statuses.update(kept)
+    return [session for session in sessions if session.ref in kept]
 
 
 async def resolve_one(store: "SessionStore", name: str) -> "SessionSummary":
@@ -227,19 +156,6 @@ def warn_of(unreadable: "Sequence[SessionSummary]") -> None:
         console.print(message("warning", f"{session.ref.path} was not changed: {session.problem}."))
     if more := len(unreadable[_UNREADABLE_SHOWN:]):
         console.print(message("warning", f"{more:,} more that cannot be read were not changed."))
-
-
-def _typed(options: "FilterOptions") -> str:
-    """The filter options as a command line."""
-    words: list[str] = []
-    for item in fields(options):
-        name, value = f"--{item.name.replace('_', '-')}", getattr(options, item.name)
-        if value is True:
-            words.append(name)
-        elif value:
-            values = value if isinstance(value, list) else [value]
-            words += (f"{name} {shlex.quote(str(one))}" for one in values)
-    return " ".join(words)
 
 
 def _names(ids: Sequence[str]) -> tuple[str, ...]:
@@ -304,17 +220,3 @@ async def _not_found(store: "SessionStore", name: str, *, exact: bool) -> str:
             "List the existing ones with adksess list."
         )
     return f"There is no session {name!r}: list the existing ones with adksess list."
-
-
-def _moment(text: str, option: str) -> float:
-    """Unix seconds of `2h` (ago) or of a date, with or without a time, in local time."""
-    try:
-        return time.time() - parse_duration(text)
-    except InvalidDuration:
-        pass
-    try:
-        return datetime.fromisoformat(text.strip()).timestamp()
-    except (ValueError, OverflowError, OSError) as exc:
-        raise UsageProblem(
-            f"{option} {text!r} is neither a duration such as 2h nor a date such as 2026-11-01."
-        ) from exc

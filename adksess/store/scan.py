@@ -71,6 +71,11 @@ class ScanOperations(ReadOperations):
         async for batch in self._scan_names(app_name, user_id):
             yield list(batch.values())
 
+    async def now(self) -> float:
+        """Return the server's time in Unix seconds: ages and relative times count from it."""
+        seconds, micros = await self._client.command("TIME")
+        return int(seconds) + int(micros) / 1_000_000
+
     async def key_count(self) -> int:
         """Return the number of keys in the database, foreign ones included."""
         return await key_count(self._client)

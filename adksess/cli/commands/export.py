@@ -97,7 +97,7 @@ async def _export(
     store: "SessionStore", selection: "Selection", write: "Write", report: "ExportReport"
 ) -> "SelectedSessions":
     from adksess.cli.render.progress import Meter
-    from adksess.cli.selection import SelectedSessions
+    from adksess.cli.selection import SelectedSessions, matching
     from adksess.transfer.exporter import export_sessions, export_states, states_of
 
     filters, by_name = selection.filters, selection.names is not None
@@ -110,8 +110,8 @@ async def _export(
                 yield selected.sessions
                 meter.advance(len(selected.sessions))
                 return
-            async for batch in store.scan(filters.app, filters.user):
-                yield [summary for summary in batch if filters.match(summary)]
+            async for batch in matching(store, filters):
+                yield batch
                 meter.advance(len(batch))
 
         by_owner = by_name or filters.on_time

@@ -1,0 +1,156 @@
+"""Print sessions: as a table, as records, or batch by batch while they are read."""
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from adksess.cli.commands.list import DEFAULT_LIMIT, ListOptions, ListOutput
+from adksess.cli.commands.list.read import Listing, read_listing
+from adksess.cli.render.console import message, stderr, stdout
+from adksess.cli.render.json_output import write_json, write_json_array
+from adksess.cli.render.session_table import (
+    TableOptions,
+    field_names,
+    session_fields,
+    session_table,
+)
+from adksess.cli.render.styles import MUTED
+from adksess.cli.render.text import safe_text, value_text
+from adksess.cli.runner import with_store
+from adksess.cli.selection import keep_statuses
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary
+from adksess.store.query import Source
+from adksess.store.recency import Cursor
+from adksess.store.store import SessionStore
+from adksess.transfer.overview import SessionOverview, read_overviews
+from adksess.transfer.status import SessionStatus
+
+_WARNINGS_SHOWN = 5
+
+
+def print_sessions(options: ListOptions) -> None:
+    """Print the sessions on stdout, and warnings and the count on stderr."""
+    if options.is_streamed and with_store(options.settings, lambda s: stream(s, options)):
+        return
+    listing = with_store(options.settings, lambda store: read_listing(store, options))
+    if options.output is ListOutput.IDS:
+        _print_ids(listing.page.sessions)
+    elif options.output is not ListOutput.TABLE:
+        _print_fields(options, listing.rows)
+    elif listing.rows:
+        # soft_wrap: an id that is longer than the line wraps instead of being cut
+        stdout().print(listing_table(options, listing), soft_wrap=True)
+    _print_notes(options, listing)
+
+
+async def stream(store: SessionStore, options: ListOptions) -> bool:
+    """Print all sessions batch by batch. False if they are not read in order: nothing is printed.
+
+    Memory does not grow with the number of sessions.
+    """
+    only = options.filters.at(await store.now())
+    plan = await store.plan(only, use_scan=options.use_scan)
+    if plan.source is not Source.INDEX:
+        return False
+    wanted = options.filters.statuses
+    headers = options.headers
+    batches = store.query(plan, only, before=options.before, reverse=options.reverse)
+    async for batch in batches:
+        statuses: dict[SessionRef, SessionStatus] = {}
+        sessions = [session for session in batch if session.tail]
+        if wanted:
+            sessions = await keep_statuses(store, sessions, wanted, statuses)
+        if options.output is ListOutput.IDS:
+            _print_ids(sessions)
+            continue
+        known = statuses if wanted else None
+        rows = await read_overviews(store, sessions, paths=options.paths, statuses=known)
+        _print_fields(replace(options, headers=headers), rows)
+        headers = False
+    return True
+
+
+def listing_table(options: ListOptions, listing: Listing) -> Any:
+
+    console = stdout()
+    layout = TableOptions(
+        width=console.width,
+        columns=options.columns,
+        extra=options.extra,
+        headers=options.headers,
+        is_terminal=console.is_terminal,
+        full_ids=options.full_ids,
+        utc=options.utc,
+    )
+    ids = [session.ref.session_id for session in listing.page.sessions]
+    return session_table(listing.rows, layout, ids)
+
+
+def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None:
+
+    fields = (session_fields(row, options.columns) for row in rows)
+    if options.output is ListOutput.JSON:
+        write_json_array(fields)
+    elif options.output is ListOutput.NDJSON:
+        for item in fields:
+            write_json(item, indent=None)
+    else:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if options.headers:
+            writer.writerow(field_names(options.columns, options.extra))
+        writer.writerows(
+            [safe_text(value_text(value)) for value in item.values()] for item in fields
+        )
+
+
+def _print_ids(sessions: Sequence[SessionSummary]) -> None:
+    """Print one id per line, or app/user/id where two users have the same id.
+
+    An id with a slash or colon could be read as the path of another session: the whole key is
+    printed instead.
+    """
+    same_id = Counter(session.ref.session_id for session in sessions)
+    for session in sessions:
+        ref = session.ref
+        name = ref.session_id if same_id[ref.session_id] == 1 else ref.path
+        if "/" in "".join(ref) or ":" in ref.session_id:
+            name = session.key
+        sys.stdout.write(safe_text(name) + "\n")
+
+
+def _print_notes(options: ListOptions, listing: Listing) -> None:
+
+    console, page = stderr(), listing.page
+    for session in page.unreadable[:_WARNINGS_SHOWN]:
+        console.print(message("warning", f"{session.ref.path} is not listed: {session.problem}."))
+    if more := len(page.unreadable[_WARNINGS_SHOWN:]):
+        console.print(message("warning", f"{more:,} more cannot be read."))
+    if page.plan.lacks_index:
+        sentence = "Every key was read: run adksess doctor --fix once, and lists answer at once."
+        console.print(message("note", sentence))
+    shown = len(page.sessions)
+    if page.total is None and page.next:
+        console.print(f"{shown:,} sessions ({page.plan.source.value}).", style=MUTED)
+    elif page.total is not None and shown < page.total:
+        of = f"{shown:,} of {page.total:,} sessions ({page.plan.source.value})"
+        console.print(f"{of}; -n 0 shows all.", style=MUTED)
+    if page.next:
+        console.print(f"Next: {_next_command(options, page.next)}", style=MUTED, markup=False)
+    if listing.explanation:
+        console.print(safe_text(listing.explanation), style=MUTED, markup=False)
+
+
+def _next_command(options: ListOptions, cursor: Cursor) -> str:
+    """The command that shows the next page."""
+    words = ["adksess list", options.filters.typed, f"--before {cursor}"]
+    if options.limit != DEFAULT_LIMIT:
+        words.append(f"-n {options.limit}")
+    if options.reverse:
+        words.append("--reverse")
+    if options.output is not ListOutput.TABLE:
+        words.append(f"-o {options.output}")
+    return " ".join(word for word in words if word)

@@ -1,0 +1,52 @@
+"""Redraw the list until it is stopped."""
+
+import time
+from dataclasses import replace
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from adksess.cli.commands.list import ListOptions, ListOutput
+from adksess.cli.commands.list.output import listing_table
+from adksess.cli.commands.list.read import read_listing
+from adksess.cli.errors import UsageProblem
+from adksess.cli.render.console import stdout
+from adksess.cli.render.live import poll
+from adksess.cli.render.styles import ERROR, MUTED
+from adksess.cli.render.times import moment, zone
+from adksess.cli.runner import with_store
+from adksess.store.store import SessionStore
+
+
+def watch_sessions(options: ListOptions, seconds: float) -> None:
+    """Redraw the table until `q` or Ctrl-C. An outage is shown below the last view."""
+    console = stdout()
+    if options.output is not ListOutput.TABLE or not console.is_terminal:
+        raise UsageProblem("--watch needs a terminal and -o table: omit it in a script.")
+    rows = max(1, console.height - 4)
+    options = replace(options, limit=min(options.limit or rows, rows))
+
+    async def refresh(store: SessionStore) -> None:
+        view: Group | Text = Text()
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+
+            async def step() -> None:
+                nonlocal view
+                listing = await read_listing(store, options)
+                now = f"{moment(time.time(), utc=options.utc):%H:%M:%S} {zone(utc=options.utc)}"
+                total = listing.page.total
+                count = len(listing.rows) if total is None else total
+                line = f"{count:,} sessions at {now}, q quits"
+                view = Group(Text(line, style=MUTED), listing_table(options, listing))
+                live.update(view, refresh=True)
+
+            def outage(since: float | None) -> None:
+                if since is not None:
+                    when = f"{moment(since, utc=options.utc):%H:%M:%S}"
+                    line = f"No answer from {options.settings.redacted} since {when}; retrying."
+                    live.update(Group(Text(line, style=ERROR), view), refresh=True)
+
+            await poll(step, seconds, outage=outage)
+
+    with_store(options.settings, refresh)

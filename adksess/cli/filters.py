@@ -1,0 +1,128 @@
+"""The filters of a command, as they were typed and as the store takes them."""
+
+import shlex
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from adksess.cli.errors import UsageProblem
+from adksess.store.durations import parse_duration
+from adksess.store.errors import InvalidDuration
+from adksess.store.filters import SessionFilter
+
+if TYPE_CHECKING:
+    from adksess.cli.options import FilterOptions
+    from adksess.transfer.status import Status
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in time: Unix seconds, or seconds before now if `is_ago`."""
+
+    seconds: float
+    is_ago: bool
+
+    def at(self, now: float) -> float:
+        """The moment in Unix seconds."""
+        return now - self.seconds if self.is_ago else self.seconds
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> "Moment":
+        """Parse `2h` (ago) or a date, with or without a time, in local time.
+
+        Raises UsageProblem.
+        """
+        try:
+            return cls(parse_duration(text), is_ago=True)
+        except InvalidDuration:
+            pass
+        try:
+            return cls(datetime.fromisoformat(text.strip()).timestamp(), is_ago=False)
+        except (ValueError, OverflowError, OSError) as exc:
+            raise UsageProblem(
+                f"{option} {text!r} is neither a duration such as 2h nor a date such as 2026-11-01."
+            ) from exc
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Session filters; None and () mean no filter.
+
+    A session of any of the `apps` and any of the `users` matches. It matches `updated_until` if
+    its last update is not after any of those moments.
+    """
+
+    apps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    updated_from: Moment | None = None
+    updated_until: tuple[Moment, ...] = ()
+    no_ttl: bool = False
+    app_like: str | None = None
+    user_like: str | None = None
+    statuses: tuple["Status", ...] = ()
+    typed: str = field(default="", compare=False)
+    """The options as they were typed, for messages."""
+
+    @classmethod
+    def parse(cls, options: "FilterOptions") -> "Filters":
+        """Parse the filter options. Raises UsageProblem or InvalidDuration."""
+        since, idle, until = options.since, options.idle, options.until
+        if idle is not None and not parse_duration(idle):
+            raise UsageProblem("--idle 0 would select every session: say how long, such as 30d.")
+        latest = [] if idle is None else [Moment(parse_duration(idle), is_ago=True)]
+        if until is not None:
+            latest.append(Moment.parse(until, "--until"))
+        return cls(
+            apps=tuple(dict.fromkeys(options.app or ())),
+            users=tuple(dict.fromkeys(options.user or ())),
+            updated_from=None if since is None else Moment.parse(since, "--since"),
+            updated_until=tuple(latest),
+            no_ttl=options.no_ttl,
+            app_like=options.app_like,
+            user_like=options.user_like,
+            statuses=tuple(dict.fromkeys(options.status or ())),
+            typed=_typed(options),
+        )
+
+    @property
+    def given(self) -> bool:
+        """Whether there is any filter."""
+        return self != Filters()
+
+    @property
+    def on_time(self) -> bool:
+        """Whether the filters ask for more than apps and users by name."""
+        return self != Filters(self.apps, self.users)
+
+    @property
+    def owners(self) -> list[tuple[str | None, str | None]]:
+        """Every app and user that the filters name; None means all of them."""
+        return [(app, user) for app in self.apps or (None,) for user in self.users or (None,)]
+
+    def at(self, now: float) -> SessionFilter:
+        """What the store filters by, at a time of the server's clock (Unix seconds).
+
+        A status is not known from a summary: it is read afterwards.
+        """
+        return SessionFilter(
+            apps=self.apps,
+            users=self.users,
+            app_globs=(self.app_like,) if self.app_like else (),
+            user_globs=(self.user_like,) if self.user_like else (),
+            updated_from=self.updated_from.at(now) if self.updated_from else None,
+            updated_until=min((moment.at(now) for moment in self.updated_until), default=None),
+            no_ttl=self.no_ttl,
+        )
+
+
+def _typed(options: "FilterOptions") -> str:
+    """The filter options as a command line."""
+    words: list[str] = []
+    for item in fields(options):
+        name, value = f"--{item.name.replace('_', '-')}", getattr(options, item.name)
+        if value is True:
+            words.append(name)
+        elif value:
+            values = value if isinstance(value, list) else [value]
+            words += (f"{name} {shlex.quote(str(one))}" for one in values)
+    return " ".join(words)

@@ -46,7 +46,7 @@ def running_cluster(folder: Path, **options: str) -> Iterator[Cluster]:
                     client.execute_command(
                         "CLUSTER", "MEET", "127.0.0.1", other.port, other.options["cluster-port"]
                     )
-        wait_until(lambda: all(_knows_all(node) for node in nodes), 30)
+        wait_until(lambda: all(_knows_all(node) for node in nodes))
         yield Cluster(nodes)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ import pytest
 import redis
 
 from tests.servers import redis8_binary, redis_binary, running, valkey_binary
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end the processes that tests start: background jobs of a shell ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-START_SECONDS = 20
+START_SECONDS = 60
 SERVERS = ("valkey", "redis", "redis8")
 
 
@@ -168,7 +168,7 @@ def running(binary: Path, folder: Path, **options: str) -> Iterator[ServerProces
         server.stop()
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = START_SECONDS) -> None:
     """Wait for a condition that another process brings about."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -31,16 +31,6 @@ ALLOWED = {
 # Modules of cli/commands that are no command, but what several commands share.
 SHARED = {"deletion"}
 
-# Halves of commands that are being merged into one module.
-HALVES = {
-    "_backups",
-    "_migrate_options",
-}
-# Modules in an import cycle, until the merge of the halves removes it.
-IN_CYCLES = {
-    "adksess.cli.commands._migrate_options",
-}
-
 
 @dataclass(frozen=True)
 class Import:
@@ -113,7 +103,6 @@ def test_no_import_cycles() -> None:
     graph = {
         module: {one.target for one in own_imports(module) if not one.for_types} - {module}
         for module in MODULES
-        if module not in IN_CYCLES
     }
     try:
         TopologicalSorter(graph).prepare()
@@ -146,14 +135,14 @@ def test_each_command_has_a_module_of_its_name_and_each_module_is_a_command() ->
         if module.startswith(folder) and "." not in module.removeprefix(folder)
     }
     of_commands = {name + "_" * keyword.iskeyword(name) for name in root.list_commands(context)}
-    assert modules - HALVES - SHARED == of_commands
+    assert modules - SHARED == of_commands
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         assert command is not None
         assert command.callback is not None
         module = command.callback.__module__.removeprefix(folder)
         expected = name + "_" * keyword.iskeyword(name)
-        assert module == expected or module in HALVES
+        assert module == expected
 
 
 def test_what_commands_share_is_used_by_several() -> None:

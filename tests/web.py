@@ -13,7 +13,7 @@ import httpx
 
 from tests.servers import free_port, wait_until
 
-START_SECONDS = 40
+START_SECONDS = 120
 
 _AT_PORT = """
 import sys
@@ -51,7 +51,7 @@ class WebServer:
         self.folder = folder
         self.log = folder / "web.log"
         self.port = 0
-        self.http = httpx.Client(timeout=20)
+        self.http = httpx.Client(timeout=START_SECONDS)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -83,7 +83,7 @@ class WebServer:
         """Send a signal and wait for the end. Returns the exit code."""
         assert self.process is not None
         (os.killpg if to_group else os.kill)(self.process.pid, number)
-        return self.process.wait(15)
+        return self.process.wait(START_SECONDS)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -6,7 +6,7 @@ from typing import Self
 
 from playwright.sync_api import Browser, Locator, Page, Response, expect
 
-_ACTION_MS = 15_000
+_ACTION_MS = 120_000
 
 
 class Chat:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.chat import Chat
 from tests.web import WebServer, adksess, clean_environment
 
-pytestmark = [pytest.mark.web, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.web
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Self
 
-_SECONDS = 30
+_SECONDS = 120
 
 
 class Terminal:

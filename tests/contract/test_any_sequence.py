@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any, ClassVar
 
-import pytest
 from google.adk.errors.already_exists_error import AlreadyExistsError
 from google.adk.errors.session_not_found_error import SessionNotFoundError
 from google.adk.events.event import Event
@@ -129,7 +128,6 @@ class Sessions(RuleBasedStateMachine):
         self.loop.close()
 
 
-@pytest.mark.timeout(120)
 def test_any_sequence_of_calls(valkey_url: str) -> None:
     Sessions.url = valkey_url
     run_state_machine_as_test(

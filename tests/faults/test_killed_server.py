@@ -26,7 +26,6 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerPro
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_killed_ten_times_in_mid_load(server: ServerProcess) -> None:
     # without retries of our own, so that each kill is felt
     service = RedisSessionService(store=SessionStore(server.url, retries=0))

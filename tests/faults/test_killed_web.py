@@ -13,7 +13,7 @@ import redis
 from tests.servers import wait_until
 from tests.web import WebServer, adksess
 
-pytestmark = [pytest.mark.web, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.web
 
 _AGENT = """
 import asyncio

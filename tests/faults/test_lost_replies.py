@@ -125,7 +125,7 @@ async def test_a_lost_answer_is_no_conflict_with_oneself(shared_url: str) -> Non
 
 async def test_a_stall_ends_in_a_clear_error(shared_url: str) -> None:
     network = Switch()
-    async with service_behind(shared_url, network, "?socket_timeout=0.2") as (service, between):
+    async with service_behind(shared_url, network, "?socket_timeout=1") as (service, between):
         session = await service.create_session(app_name=APP, user_id=USER)
         network.faults = [STALL] * 100
         with pytest.raises(ServerUnavailable, match="did not answer in time"):
@@ -145,7 +145,6 @@ async def test_nothing_listens() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("writers_per_session", [1, 4], ids=["alone", "several"])
 async def test_a_thousand_appends_under_random_cuts(
     shared_url: str, writers_per_session: int

@@ -99,7 +99,7 @@ async def test_a_server_that_is_loading(start: Start, binary: Path) -> None:
             return "ready"
 
     answers: list[str] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not answers or answers[-1] != "ready":
             answers.append(await ask())
             if any("still loading" in answer for answer in answers):

@@ -47,7 +47,6 @@ def run_writers(url: str, prefix: str, process: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_sixteen_writers_in_four_processes(valkey_url: str) -> None:
     prefix = f"t{uuid.uuid4().hex}:"
     service = RedisSessionService(valkey_url, prefix=prefix)

@@ -87,7 +87,6 @@ def installed(dist: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.web
-@pytest.mark.timeout(120)
 def test_the_installed_wheel_runs(installed: Path, tmp_path: Path) -> None:
     def out(*command: str | Path) -> str:
         return subprocess.run(

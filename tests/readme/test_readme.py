@@ -143,7 +143,6 @@ def test_every_option_is_documented(name: str) -> None:
                 assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), f"{name} {option}"
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "command",
     [

@@ -91,7 +91,7 @@ async def test_a_source_that_loses_a_cancellation_ends_all_the_same() -> None:
             yield number
 
     before = asyncio.all_tasks()
-    async with asyncio.timeout(5), aclosing(prefetch(prefetch(deaf()))) as items:
+    async with asyncio.timeout(60), aclosing(prefetch(prefetch(deaf()))) as items:
         assert await anext(items) == 0
     assert asyncio.all_tasks() == before
 
@@ -104,5 +104,5 @@ async def test_a_source_that_is_cancelled_from_inside_ends_the_consumer() -> Non
     items = prefetch(ends())
     assert await anext(items) == 0
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await anext(items)

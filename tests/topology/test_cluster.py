@@ -99,7 +99,7 @@ async def test_writers_of_shared_state_on_several_nodes(cluster: Cluster) -> Non
             assert len([k for k in found.state if k.startswith("user:")]) == 200
 
 
-async def test_a_hundred_loops_leave_no_connection(cluster: Cluster) -> None:
+async def test_twenty_loops_leave_no_connection(cluster: Cluster) -> None:
     def connections() -> int:
         total = 0
         for node in cluster.nodes:
@@ -147,7 +147,6 @@ async def test_state_of_other_scopes_follows_when_its_write_was_lost(cluster: Cl
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_a_node_that_is_lost_and_comes_back(tmp_path: Path) -> None:
     """Every session of the lost node fails clearly; all go on when it is back."""
     persistent = {"appendonly": "yes", "appendfsync": "always"}

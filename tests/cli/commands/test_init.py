@@ -174,7 +174,6 @@ def test_plain_adk_run(cli: Cli, agents: Path, tmp_path: Path, valkey_url: str) 
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
     )
     with redis.Redis.from_url(valkey_url) as client:
         found = client.keys("init-run:session:remember:test_user:*")

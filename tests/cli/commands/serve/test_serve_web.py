@@ -13,7 +13,7 @@ from adksess.embedded import is_listening
 from tests.servers import free_port, wait_until
 from tests.web import WebServer, adk, adksess, clean_environment
 
-pytestmark = [pytest.mark.web, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.web
 
 
 @pytest.fixture
@@ -122,7 +122,6 @@ def test_registering_in_the_agent_is_too_late_and_ours_is_not(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert plain.returncode != 0

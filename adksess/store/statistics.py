@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from statistics import fmean, stdev
 
 from adksess.store.filters import SessionFilter
@@ -50,29 +51,77 @@ class AppStatistics:
     sampled: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class UserStatistics:
-    """The totals of one user of an app; `newest` is the last update in Unix seconds."""
+    """The totals of one user of an app. `oldest` and `newest` are last updates in Unix seconds."""
 
     user: UserRef
-    sessions: int
-    events: int
-    size_bytes: int
-    newest: float
+    sessions: int = 0
+    events: int = 0
+    size_bytes: int = 0
+    without_ttl: int = 0
+    oldest: float = math.inf
+    newest: float = 0.0
+
+    def add(self, session: SessionSummary) -> None:
+        """Add a readable session."""
+        self.sessions += 1
+        self.events += session.tail.event_count if session.tail else 0
+        self.size_bytes += session.size_bytes
+        self.without_ttl += session.ttl_seconds is None
+        self.oldest = min(self.oldest, session.updated)
+        self.newest = max(self.newest, session.updated)
 
 
-def totals(app_name: str, sessions: Sequence[SessionSummary]) -> AppStatistics:
-    """The exact totals of an app's sessions, at least one, all readable."""
-    return AppStatistics(
-        app_name,
-        len(sessions),
-        Estimate(len({one.ref.user_id for one in sessions})),
-        Estimate(sum(one.tail.event_count for one in sessions if one.tail)),
-        Estimate(sum(one.size_bytes for one in sessions)),
-        Estimate(sum(one.ttl_seconds is None for one in sessions)),
-        min(one.updated for one in sessions),
-        max(one.updated for one in sessions),
-    )
+class Totals:
+    """Adds up sessions one by one, exactly. Memory grows with users and hours only."""
+
+    def __init__(self) -> None:
+        self.users: dict[UserRef, UserStatistics] = {}
+        self._hours: Counter[int] = Counter()
+
+    def add(self, session: SessionSummary) -> None:
+        """Add a readable session."""
+        user = session.ref.user
+        if user not in self.users:
+            self.users[user] = UserStatistics(user)
+        self.users[user].add(session)
+        self._hours[int(session.updated // _HOUR)] += 1
+
+    def apps(self) -> list[AppStatistics]:
+        """The totals of each app, by name."""
+        users: dict[str, list[UserStatistics]] = {}
+        for one in self.users.values():
+            users.setdefault(one.user.app_name, []).append(one)
+        return [
+            AppStatistics(
+                app,
+                sum(one.sessions for one in group),
+                Estimate(len(group)),
+                Estimate(sum(one.events for one in group)),
+                Estimate(sum(one.size_bytes for one in group)),
+                Estimate(sum(one.without_ttl for one in group)),
+                min(one.oldest for one in group),
+                max(one.newest for one in group),
+            )
+            for app, group in sorted(users.items())
+        ]
+
+    def biggest_users(self, limit: int) -> list[UserStatistics]:
+        """The users with the most sessions."""
+        return nlargest(limit, self.users.values(), key=lambda one: one.sessions)
+
+    def by_day(self, days: int) -> list[tuple[int, int]]:
+        """As StatisticsOperations.activity_by_day()."""
+        counts: Counter[int] = Counter()
+        for hour, sessions in self._hours.items():
+            counts[hour * _HOUR // _DAY] += sessions
+        return [(day * _DAY, count) for day, count in sorted(counts.items())[-days:]]
+
+    def by_hour(self, hours: int, now: float) -> list[tuple[int, int]]:
+        """As StatisticsOperations.activity_by_hour()."""
+        last = int(now // _HOUR)
+        return [(hour * _HOUR, self._hours[hour]) for hour in range(last - hours + 1, last + 1)]
 
 
 class StatisticsOperations(QueryOperations):
@@ -131,9 +180,12 @@ class StatisticsOperations(QueryOperations):
         for user, _ in counts.most_common(limit):
             ids = await self._client.command("ZRANGE", self.keys.user_sessions(*user), 0, -1)
             refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in ids]
-            sessions = [one for one in await self.summaries(refs) if one.tail and only.match(one)]
-            if sessions:
-                found.append(user_totals(user, sessions))
+            totals = UserStatistics(user)
+            for session in await self.summaries(refs):
+                if session.tail and only.match(session):
+                    totals.add(session)
+            if totals.sessions:
+                found.append(totals)
         return sorted(found, key=lambda one: -one.sessions)
 
     async def _estimate_app(self, app: str, only: SessionFilter, size: int) -> AppStatistics | None:
@@ -244,17 +296,6 @@ def _scaled(values: Sequence[float], count: int) -> Estimate:
     rest = 1 - len(values) / count
     error = _CONFIDENCE * stdev(values) / math.sqrt(len(values)) * math.sqrt(rest) * count
     return Estimate(round(total), math.ceil(error))
-
-
-def user_totals(user: UserRef, sessions: Sequence[SessionSummary]) -> UserStatistics:
-    """The exact totals of a user's sessions, at least one."""
-    return UserStatistics(
-        user,
-        len(sessions),
-        sum(one.tail.event_count for one in sessions if one.tail),
-        sum(one.size_bytes for one in sessions),
-        max(one.updated for one in sessions),
-    )
 
 
 def _bounds(only: SessionFilter) -> tuple[str, str]:

@@ -1,6 +1,11 @@
-"""`adksess stats`: totals per app and activity per day."""
+"""`adksess stats`: totals per app or user, activity per day or hour."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
@@ -9,110 +14,178 @@ from adksess.cli.options import FilterOptions, OutputFormat, OutputOption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from adksess.store.models import SessionSummary
+    from adksess.cli.filters import Filters
+    from adksess.store.statistics import AppStatistics, UserStatistics
+    from adksess.store.store import SessionStore
 
 _DAYS = 14
-_BAR_WIDTH = 40
+_HOURS = 24
+_USERS = 20
+
+
+class GroupBy(StrEnum):
+    """What `stats` sums up by."""
+
+    APP = "app"
+    USER = "user"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What `stats` shows. `activity` has the first second (Unix) of a day or hour, and sessions.
+
+    `unreadable` is None where sessions were not all read.
+    """
+
+    apps: "Sequence[AppStatistics]"
+    users: "Sequence[UserStatistics]"
+    activity: "Sequence[tuple[int, int]]"
+    unreadable: int | None
+    explanation: str = ""
+
+    @property
+    def sampled(self) -> int | None:
+        """How many sessions the estimates rest on, None if every session was read."""
+        if self.unreadable is not None:
+            return None
+        return sum(app.sampled or app.sessions for app in self.apps)
 
 
 @command(
     "adksess stats",
     "adksess stats --since 7d -o json",
+    "adksess stats --app support --by user",
 )
 def stats(
     *,
     filters: FilterOptions,
+    by: Annotated[
+        GroupBy, typer.Option("--by", help="Totals per app, or of the biggest users.")
+    ] = GroupBy.APP,
+    hours: Annotated[
+        bool, typer.Option("--hours", help="Activity per hour of the last day, not per day.")
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Read every session instead of a sample.")
+    ] = False,
     output: OutputOption = OutputFormat.TABLE,
     connection: ConnectionOptions,
 ) -> None:
-    """Show totals per app and activity per day."""
-    from adksess.cli.render.console import stderr
+    """Show totals per app and activity per day.
+
+    Above 10,000 keys, events, sizes, users and sessions without TTL are estimated from a random
+    sample and marked with ~; --exact reads all.
+    """
+    from adksess.cli.filters import Filters
+    from adksess.cli.render.console import message, stderr
     from adksess.cli.render.json_output import write_json
+    from adksess.cli.render.statistics import print_statistics
     from adksess.cli.runner import with_store
-    from adksess.cli.selection import Selection
 
-    selection = Selection.from_options(None, filters, all_if_none=True)
-    selected = with_store(connection.settings(), selection.resolve)
-    apps = [_totals(name, group) for name, group in _by_app(selected.sessions).items()]
-    days = _by_day(selected.sessions)
+    parsed = Filters.parse(filters)
+    found = with_store(
+        connection.settings(), lambda store: _read(store, parsed, by, hours=hours, exact=exact)
+    )
     if output is OutputFormat.JSON:
-        write_json({"apps": apps, "days": days, "unreadable": len(selected.unreadable)})
-    elif apps:
-        _print(apps, days)
-    elif selection.filters.given:
-        stderr().print("No session fits these filters.", style="dim")
+        write_json(_fields(found, by, hours=hours))
+        return
+    if found.explanation:
+        stderr().print(found.explanation, style="dim", markup=False)
+        return
+    print_statistics(found, by_user=by is GroupBy.USER, by_hour=hours)
+    if found.unreadable:
+        sentence = f"{found.unreadable:,} more cannot be read: adksess doctor names them."
+        stderr().print(message("note", sentence))
+
+
+async def _read(
+    store: "SessionStore", filters: "Filters", by: GroupBy, *, hours: bool, exact: bool
+) -> Statistics:
+    from adksess.cli.empty import explain_empty
+    from adksess.cli.selection import matching
+    from adksess.store.query import Source
+    from adksess.store.statistics import Totals
+
+    only = filters.at(await store.now())
+    plan = await store.plan(only)
+    is_named = bool(only.users or only.user_globs or only.no_ttl or filters.statuses)
+    if plan.source is Source.INDEX and not exact and not is_named:
+        by_user = by is GroupBy.USER
+        apps = [] if by_user else await store.statistics(plan, only)
+        users = await store.biggest_users(plan, only, limit=_USERS) if by_user else []
+        activity = (
+            await store.activity_by_hour(plan, only, hours=_HOURS)
+            if hours
+            else await store.activity_by_day(plan, only, days=_DAYS)
+        )
+        unreadable = None
     else:
-        stderr().print("No sessions yet: start one with adksess serve --demo", style="dim")
-    if selected.unreadable and output is not OutputFormat.JSON:
-        count = len(selected.unreadable)
-        stderr().print(f"{count:,} more cannot be read: adksess doctor names them.", style="dim")
+        totals, unreadable = Totals(), 0
+        async for batch in matching(store, filters):
+            for session in batch:
+                if session.tail:
+                    totals.add(session)
+                else:
+                    unreadable += 1
+        apps, users = totals.apps(), totals.biggest_users(_USERS)
+        activity = totals.by_hour(_HOURS, plan.state.now) if hours else totals.by_day(_DAYS)
+    explanation = "" if apps or users else await explain_empty(store, filters)
+    return Statistics(apps, users, activity, unreadable, explanation)
 
 
-def _by_app(sessions: "Sequence[SessionSummary]") -> "dict[str, list[SessionSummary]]":
-    groups: dict[str, list[SessionSummary]] = {}
-    for session in sessions:
-        groups.setdefault(session.ref.app_name, []).append(session)
-    return dict(sorted(groups.items()))
-
-
-def _totals(app_name: str, sessions: "Sequence[SessionSummary]") -> dict[str, Any]:
-    """Return the totals of one app, as in the JSON output."""
-    tails = [session.tail for session in sessions if session.tail]
+def _fields(found: Statistics, by: GroupBy, *, hours: bool) -> dict[str, Any]:
+    """The JSON output."""
+    spans = [
+        {("hour" if hours else "day"): _iso(start, hours=hours), "sessions": count}
+        for start, count in found.activity
+    ]
+    groups = (
+        {"users": [_user_fields(user) for user in found.users]}
+        if by is GroupBy.USER
+        else {"apps": [_app_fields(app) for app in found.apps]}
+    )
     return {
-        "app_name": app_name,
-        "sessions": len(sessions),
-        "users": len({session.ref.user_id for session in sessions}),
-        "events": sum(tail.event_count for tail in tails),
-        "size_bytes": sum(session.size_bytes for session in sessions),
-        "oldest": min(tail.created_at for tail in tails),
-        "newest": max(tail.updated_at for tail in tails),
-        "without_ttl": sum(session.ttl_seconds is None for session in sessions),
+        "exact": found.sampled is None or by is GroupBy.USER,
+        "sampled": found.sampled,
+        **groups,
+        ("hours" if hours else "days"): spans,
+        "unreadable": found.unreadable,
     }
 
 
-def _by_day(sessions: "Sequence[SessionSummary]") -> list[dict[str, Any]]:
-    """Count sessions by the day (UTC) of their last update; the last days with any."""
-    from collections import Counter
+def _app_fields(app: "AppStatistics") -> dict[str, Any]:
+    estimates = {
+        "users": app.users,
+        "events": app.events,
+        "size_bytes": app.size_bytes,
+        "without_ttl": app.without_ttl,
+    }
+    return {
+        "app_name": app.app_name,
+        "sessions": app.sessions,
+        **{name: estimate.value for name, estimate in estimates.items()},
+        "oldest": _iso(app.oldest),
+        "newest": _iso(app.newest),
+        "error": {name: estimate.error for name, estimate in estimates.items()},
+    }
 
-    counts = Counter(session.tail.updated_at[:10] for session in sessions if session.tail)
-    return [{"day": day, "sessions": count} for day, count in sorted(counts.items())[-_DAYS:]]
+
+def _user_fields(user: "UserStatistics") -> dict[str, Any]:
+    return {
+        "app_name": user.user.app_name,
+        "user_id": user.user.user_id,
+        "sessions": user.sessions,
+        "events": user.events,
+        "size_bytes": user.size_bytes,
+        "without_ttl": user.without_ttl,
+        "oldest": _iso(user.oldest),
+        "newest": _iso(user.newest),
+    }
 
 
-def _print(apps: list[dict[str, Any]], days: list[dict[str, Any]]) -> None:
-    from datetime import datetime
-
-    from rich.bar import Bar
-    from rich.table import Table
-    from rich.text import Text
-
-    from adksess.cli.render.console import stdout
-    from adksess.cli.render.text import human_size, relative_time, safe_text
-
-    def ago(iso: str) -> str:
-        return relative_time(datetime.fromisoformat(iso).timestamp())
-
-    console = stdout()
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if console.width > 80 else 1, 0, 0))
-    table.add_column("APP", overflow="fold")
-    for name in ("SESSIONS", "USERS", "EVENTS", "SIZE", "OLDEST", "NEWEST", "NO TTL"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in apps:
-        table.add_row(
-            Text(safe_text(row["app_name"]), style="cyan"),
-            f"{row['sessions']:,}",
-            f"{row['users']:,}",
-            f"{row['events']:,}",
-            human_size(row["size_bytes"]),
-            ago(row["oldest"]),
-            ago(row["newest"]),
-            f"{row['without_ttl']:,}",
-        )
-    console.print(table)
-    console.print()
-    console.print(Text("Last activity by day (UTC), in sessions", style="bold"))
-    most = max(day["sessions"] for day in days)
-    chart = Table.grid(padding=(0, 2, 0, 0))
-    for day in days:
-        bar = Bar(most, 0, day["sessions"], width=_BAR_WIDTH, color="cyan")
-        chart.add_row(Text(day["day"], style="dim"), bar, f"{day['sessions']:,}")
-    console.print(chart)
+def _iso(seconds: float, *, hours: bool | None = None) -> str:
+    """A time in ISO 8601, a day as its date, an hour without minutes."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    if hours is None:
+        return moment.isoformat(timespec="microseconds")
+    return moment.isoformat(timespec="minutes") if hours else f"{moment:%Y-%m-%d}"

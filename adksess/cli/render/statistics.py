@@ -1,0 +1,104 @@
+"""Totals per app or user as a table, activity as a bar chart."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.bar import Bar
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adksess.cli.render.console import stdout
+from adksess.cli.render.styles import ACCENT, ID, MUTED
+from adksess.cli.render.text import human_size, relative_time, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adksess.cli.commands.stats import Statistics
+    from adksess.store.statistics import AppStatistics, Estimate, UserStatistics
+
+_BAR_WIDTH = 40
+_SMALLEST_ERROR = 0.005
+
+
+def print_statistics(found: "Statistics", *, by_user: bool, by_hour: bool) -> None:
+    """Print totals and activity on stdout."""
+    console = stdout()
+    if by_user:
+        console.print(_user_table(console, found.users))
+    else:
+        console.print(_app_table(console, found.apps))
+    if found.sampled is not None and not by_user:
+        console.print(
+            f"~ estimated from a random sample of {found.sampled:,} sessions (95 % confidence); "
+            "--exact reads all.",
+            style=MUTED,
+        )
+    console.print()
+    span = "hour" if by_hour else "day"
+    console.print(Text(f"Last activity by {span} (UTC), in sessions", style="bold"))
+    console.print(_chart(found.activity, "%Y-%m-%d %H:00" if by_hour else "%Y-%m-%d"))
+
+
+def _app_table(console: Console, apps: "Sequence[AppStatistics]") -> Table:
+    table = _table(console, ("APP",), ("USERS", "EVENTS", "SIZE", "OLDEST", "NEWEST", "NO TTL"))
+    for app in apps:
+        is_sample = app.sampled is not None
+        table.add_row(
+            Text(safe_text(app.app_name), style=ID),
+            f"{app.sessions:,}",
+            _cell(app.users, is_sample=is_sample),
+            _cell(app.events, is_sample=is_sample),
+            _cell(app.size_bytes, is_sample=is_sample, text=human_size),
+            relative_time(app.oldest),
+            relative_time(app.newest),
+            _cell(app.without_ttl, is_sample=is_sample),
+        )
+    return table
+
+
+def _user_table(console: Console, users: "Sequence[UserStatistics]") -> Table:
+    table = _table(console, ("APP", "USER"), ("EVENTS", "SIZE", "OLDEST", "NEWEST", "NO TTL"))
+    for user in users:
+        table.add_row(
+            Text(safe_text(user.user.app_name), style=ID),
+            Text(safe_text(user.user.user_id)),
+            f"{user.sessions:,}",
+            f"{user.events:,}",
+            human_size(user.size_bytes),
+            relative_time(user.oldest),
+            relative_time(user.newest),
+            f"{user.without_ttl:,}",
+        )
+    return table
+
+
+def _table(console: Console, names: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if console.width > 80 else 1, 0, 0))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for name in ("SESSIONS", *numbers):
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _cell(
+    estimate: "Estimate", *, is_sample: bool, text: "Callable[[int], str]" = "{:,}".format
+) -> str:
+    if not is_sample:
+        return text(estimate.value)
+    share = estimate.error / estimate.value if estimate.value else 0.0
+    error = f" ±{share:.0%}" if share >= _SMALLEST_ERROR else ""
+    return f"~{text(estimate.value)}{error}"
+
+
+def _chart(activity: Sequence[tuple[int, int]], pattern: str) -> Table:
+    chart = Table.grid(padding=(0, 2, 0, 0))
+    most = max((count for _, count in activity), default=0) or 1
+    for start, count in activity:
+        label = f"{datetime.fromtimestamp(start, UTC):{pattern}}"
+        bar = Bar(most, 0, count, width=_BAR_WIDTH, color=ACCENT)
+        chart.add_row(Text(label, style=MUTED), bar, f"{count:,}")
+    return chart

@@ -39,26 +39,43 @@ class TrimmedDocument:
     freed_bytes: int
 
 
+@dataclass(frozen=True)
+class TrimOptions:
+    """How to trim. With `dry_run` nothing is written.
+
+    With `keep_used` a session that was updated after it had been selected is not trimmed: the
+    filters may not select it any more.
+    """
+
+    keep_last: int
+    keep_used: bool = False
+    dry_run: bool = False
+
+
 @dataclass
 class TrimReport:
-    """What was dropped, or would be. `kept` are sessions that could not be trimmed, with why."""
+    """What was dropped, or would be.
+
+    `failed` are sessions that could not be trimmed, with the reason, `used` those that were used
+    after they had been selected.
+    """
 
     sessions: int = 0
     invocations: int = 0
     events: int = 0
     freed_bytes: int = 0
-    kept: list[tuple[SessionRef, str]] = field(default_factory=list)
+    failed: list[tuple[SessionRef, str]] = field(default_factory=list)
+    used: list[SessionRef] = field(default_factory=list)
 
 
 async def trim_sessions(
     store: SessionStore,
     sessions: Sequence[SessionSummary],
-    keep_last: int,
+    options: TrimOptions,
     *,
-    dry_run: bool = False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> TrimReport:
-    """Drop all but the last `keep_last` invocations of each session.
+    """Drop all but the last invocations of each session.
 
     State, expiry and summaries are kept, and no tool call is separated from its response. A
     session that gets new events meanwhile is read again, so none is lost. `advance` is called
@@ -66,13 +83,13 @@ async def trim_sessions(
     """
     report = TrimReport()
     # an invocation has at least one event
-    long = [session for session in sessions if session.tail and _count(session) > keep_last]
+    long = [session for session in sessions if session.tail and _count(session) > options.keep_last]
     advance(len(sessions) - len(long))
     for part in in_parts(long):
         stored = {item.ref: item for item in await store.values([s.ref for s in part])}
         for session in part:
             if item := stored.get(session.ref):
-                await _trim_session(store, session, item, keep_last, report, dry_run=dry_run)
+                await _trim_session(store, session, item, options, report)
             advance(1)
     return report
 
@@ -82,8 +99,8 @@ def trim_document(document: Document, keep_last: int) -> TrimmedDocument | None:
 
     An older invocation is kept if it shares a tool call with a kept one, since models reject a
     response without its call, or if one of its calls is open: ADK needs the call when its answer
-    arrives. Summaries (compactions) are kept, since they replace what is
-    dropped. Rewound invocations are not counted. Raises ValueError for an event that is not JSON.
+    arrives. Summaries (compactions) are kept, since they replace what is dropped. Rewound
+    invocations are not counted. Raises ValueError for an event that is not JSON.
     """
     # not the whole events: parsed they take five times the memory of the document
     events = [outline(parse_json(line)) for line in document.events]
@@ -109,21 +126,23 @@ async def _trim_session(
     store: SessionStore,
     session: SessionSummary,
     stored: StoredValue,
-    keep_last: int,
+    options: TrimOptions,
     report: TrimReport,
-    *,
-    dry_run: bool,
 ) -> None:
     for _ in range(_ATTEMPTS):
         try:
-            result = trim_document(decode(stored.value, stored.ref), keep_last)
+            document = decode(stored.value, stored.ref)
+            if options.keep_used and _is_updated(session, document):
+                report.used.append(session.ref)
+                return
+            result = trim_document(document, options.keep_last)
         except (SessionUnreadable, ValueError, TypeError, AttributeError):
-            report.kept.append((session.ref, "it cannot be read"))
+            report.failed.append((session.ref, "it cannot be read"))
             return
         if result is None:
             return
-        if dry_run or await store.replace_if_unchanged(stored, result.document):
-            if not dry_run and find_tail(stored.value) is None:
+        if options.dry_run or await store.replace_if_unchanged(stored, result.document):
+            if not options.dry_run and find_tail(stored.value) is None:
                 await store.index_session(session)  # a foreign document is now in our layout
             report.sessions += 1
             report.invocations += result.dropped_invocations
@@ -134,7 +153,11 @@ async def _trim_session(
         if not changed:
             return
         stored = changed[0]
-    report.kept.append((session.ref, "it is appended to constantly: try again later"))
+    report.failed.append((session.ref, "it is appended to constantly: try again later"))
+
+
+def _is_updated(session: SessionSummary, document: Document) -> bool:
+    return session.tail is None or session.tail.updated_at != document.tail.updated_at
 
 
 def _count(session: SessionSummary) -> int:

@@ -1,5 +1,6 @@
 """`adksess trim`: drop old invocations from long sessions."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from adksess.store.models import SessionSummary
     from adksess.store.settings import Settings
-    from adksess.transfer.trim import TrimReport
+    from adksess.transfer.trim import TrimOptions, TrimReport
 
 _MAX_NAMED = 5
 
@@ -53,41 +54,42 @@ def trim(
     """
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
+    from adksess.transfer.trim import TrimOptions
 
     settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
     if selection.is_empty:
         return
     selected = with_store(settings, selection.resolve)
-    report = _trim(settings, selected.sessions, keep_last, yes=yes, dry_run=dry_run)
-    _print_kept(report)
+    options = TrimOptions(keep_last, selection.filters.on_time, dry_run)
+    report = _trim(settings, selected.sessions, options, yes=yes)
+    _print_not_trimmed(report)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
-    if report.kept:
+    if report.failed:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def _trim(
     settings: "Settings",
     sessions: "Sequence[SessionSummary]",
-    keep_last: int,
+    options: "TrimOptions",
     *,
     yes: bool,
-    dry_run: bool,
 ) -> "TrimReport":
     """Confirm, trim, and print on stdout what was dropped."""
     from adksess.cli.prompts import confirm
     from adksess.cli.render.console import stdout
 
     console = stdout()
-    if dry_run or not yes:
-        plan = _run(settings, sessions, keep_last, dry_run=True)
-        if dry_run or not plan.sessions:
+    if options.dry_run or not yes:
+        plan = _run(settings, sessions, replace(options, dry_run=True))
+        if options.dry_run or not plan.sessions:
             text = f"Would drop {_describe(plan)}." if plan.sessions else "Nothing to drop."
             console.print(text, markup=False)
             return plan
         confirm(f"drop {_describe(plan)} in {settings.redacted}", yes=yes)
-    report = _run(settings, sessions, keep_last, dry_run=False)
+    report = _run(settings, sessions, options)
     console.print(
         f"Dropped {_describe(report)}." if report.sessions else "Nothing to drop.", markup=False
     )
@@ -95,18 +97,17 @@ def _trim(
 
 
 def _run(
-    settings: "Settings", sessions: "Sequence[SessionSummary]", keep_last: int, *, dry_run: bool
+    settings: "Settings", sessions: "Sequence[SessionSummary]", options: "TrimOptions"
 ) -> "TrimReport":
     from adksess.cli.render.progress import Meter
     from adksess.cli.runner import with_store
     from adksess.transfer.trim import trim_sessions
 
-    with Meter("Reading sessions" if dry_run else "Trimming sessions", len(sessions)) as meter:
+    text = "Reading sessions" if options.dry_run else "Trimming sessions"
+    with Meter(text, len(sessions)) as meter:
         return with_store(
             settings,
-            lambda store: trim_sessions(
-                store, sessions, keep_last, dry_run=dry_run, advance=meter.advance
-            ),
+            lambda store: trim_sessions(store, sessions, options, advance=meter.advance),
         )
 
 
@@ -120,10 +121,14 @@ def _describe(report: "TrimReport") -> str:
     )
 
 
-def _print_kept(report: "TrimReport") -> None:
+def _print_not_trimmed(report: "TrimReport") -> None:
     from adksess.cli.render.console import message, stderr
 
-    for ref, reason in report.kept[:_MAX_NAMED]:
+    for ref, reason in report.failed[:_MAX_NAMED]:
         stderr().print(message("warning", f"{ref.path} was not trimmed: {reason}."))
-    if more := len(report.kept[_MAX_NAMED:]):
+    if more := len(report.failed[_MAX_NAMED:]):
         stderr().print(message("warning", f"{more:,} more were not trimmed."))
+    for ref in report.used[:_MAX_NAMED]:
+        stderr().print(message("note", f"{ref.path} was not trimmed: it was used meanwhile."))
+    if more := len(report.used[_MAX_NAMED:]):
+        stderr().print(message("note", f"{more:,} more were used meanwhile and not trimmed."))

@@ -1,12 +1,16 @@
 """`adksess trim`: which sessions it trims, and what it prints."""
 
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 
-from tests.cli.sessions import store_session
+from adksess import SessionRef, SessionStore
+from adksess.transfer import trim as trimming
+from tests.cli.sessions import put_document, said, store_session
 
 Cli = Callable[..., Any]
 
@@ -62,3 +66,34 @@ def test_a_session_that_cannot_be_read_is_named_and_kept(
     assert (result.code, result.out) == (1, "Nothing to drop.\n")
     assert result.err == "warning: demo/ada/damaged was not trimmed: it cannot be read.\n"
     assert target.get(key) == value
+
+
+def test_a_session_that_is_used_after_its_selection_is_kept(
+    cli: Cli, target: redis.Redis, target_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("idle", "used"):
+        put_document(
+            target,
+            SessionRef("demo", "ada", name),
+            *(said("user", text) for text in ("a", "b", "c")),
+            updated=time.time() - 40 * 86_400,
+        )
+    trim_sessions = trimming.trim_sessions
+
+    async def use_one_first(*args: Any, **options: Any) -> Any:
+        async with SessionStore(target_url) as store:
+            event = said("user", "still here", id="new")
+            await store.append(SessionRef("demo", "ada", "used"), event, timestamp=time.time())
+        return await trim_sessions(*args, **options)
+
+    monkeypatch.setattr(trimming, "trim_sessions", use_one_first)
+    words = ("trim", "--idle", "30d", "--keep-last", 1, "--yes", "-r", target_url)
+    result = cli(*words, columns=80)
+    assert result.code == 0
+    assert result.out.endswith("of 1 session.\n")
+    assert result.err == "note: demo/ada/used was not trimmed: it was used meanwhile.\n"
+    counts = {
+        name: json.loads(target.get(f"session:demo:ada:{name}") or b"")["event_count"]
+        for name in ("idle", "used")
+    }
+    assert counts == {"idle": 1, "used": 4}

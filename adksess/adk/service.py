@@ -34,6 +34,7 @@ from adksess.store.models import StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
 from adksess.store.state import StateDelta, merge_scopes
 from adksess.store.store import SessionStore
+from adksess.transfer.titles import title_of
 
 _UNCONFIRMED_KEPT = 1_000
 
@@ -93,8 +94,6 @@ class RedisSessionService(BaseSessionService):
         the service's. ADK's REST API passes it on: `{"options": {"ttl": 3600}}`. Raises
         AlreadyExistsError for a taken id, and then nothing is written.
         """
-        if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
-            raise ValueError("ttl must be a whole number of seconds, 0 for no expiry.")
         ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
         delta, now = _state_delta(state or {}), platform_time.get_time()
         try:
@@ -185,6 +184,7 @@ class RedisSessionService(BaseSessionService):
                 write_event(without_temp_state(event)),
                 _state_delta(event.actions.state_delta),
                 timestamp=event.timestamp,
+                title=_title(event),
                 expected_count=self._expected_count(session),
                 is_known=is_late and _holds(session, event),
                 is_unconfirmed=was_unconfirmed,
@@ -260,6 +260,17 @@ def _state_delta(state: dict[str, Any]) -> StateDelta:
     except UnicodeEncodeError:  # a lone surrogate, which the store writes as an escape
         scopes = extract_state_delta(state)
     return StateDelta(scopes["session"], scopes["app"], scopes["user"])
+
+
+def _title(event: Event) -> str:
+    """What the user says in an event, typed or spoken, as a title; empty for any other event."""
+    if event.author != "user":
+        return ""
+    parts = (event.content.parts if event.content else None) or ()
+    texts = [part.text for part in parts if part.text and not part.thought]
+    if event.input_transcription and event.input_transcription.text:
+        texts.append(event.input_transcription.text)
+    return title_of(" ".join(texts))
 
 
 def _holds(session: Session, event: Event) -> bool:

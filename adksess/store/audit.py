@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from adksess.store.batches import batched
 from adksess.store.errors import ServerUnavailable
-from adksess.store.index import IndexOperations
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.recency import IndexState, RecencyOperations
@@ -70,7 +69,7 @@ class Audit:
         self.without_ttl += session.ttl_seconds is None
 
 
-class AuditOperations(RecencyOperations, IndexOperations):
+class AuditOperations(RecencyOperations):
     """Operations that compare documents and indexes."""
 
     async def audit(self, *, full: bool = True, fix: bool = False) -> Audit:

@@ -1,17 +1,19 @@
 """Delete sessions and shared state."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 from adksess.store import scripts
 from adksess.store.batches import batched
-from adksess.store.keys import SessionRef
-from adksess.store.models import PurgeBatch
+from adksess.store.keys import SessionRef, UserRef
+from adksess.store.models import DeleteResult, PurgeBatch, SessionSummary
 from adksess.store.prefetch import prefetch
 from adksess.store.scan import ScanOperations, scan_keys
 from adksess.store.scripts import Argument, ScriptCall
 
-_PURGED_PER_CALL = 1_000
+_DELETED_PER_CALL = 1_000
+
+_DELETED, _KEPT = 1, 2
 
 
 class DeleteOperations(ScanOperations):
@@ -19,21 +21,20 @@ class DeleteOperations(ScanOperations):
 
     async def delete(self, refs: Sequence[SessionRef]) -> int:
         """Delete sessions, keeping app and user state. Returns how many existed."""
-        if not refs:
-            return 0
-        documents = [self.keys.session(ref) for ref in refs]
-        by_index: dict[bytes, list[str]] = {}
-        for ref in refs:
-            by_index.setdefault(self.keys.user_sessions(*ref.user), []).append(ref.session_id)
-        calls: list[tuple[Argument, ...] | ScriptCall] = (
-            [("UNLINK", key) for key in documents]  # a command accesses the keys of one slot only
-            if self.settings.is_cluster
-            else [("UNLINK", *documents)]
+        codes = await self._delete(dict.fromkeys(refs, ""), "any")
+        return sum(code == _DELETED for code in codes.values())
+
+    async def delete_unchanged(self, summaries: Sequence[SessionSummary]) -> DeleteResult:
+        """Delete sessions that have not changed since their summaries were read.
+
+        The server decides per session, by the time of its last update and the number of events.
+        """
+        marks = {one.ref: _mark(one) for one in summaries if one.tail}
+        codes = await self._delete(marks, "unchanged")
+        return DeleteResult(
+            [ref for ref, code in codes.items() if code == _DELETED],
+            [ref for ref, code in codes.items() if code == _KEPT],
         )
-        deletions = len(calls)
-        calls += [ScriptCall(scripts.INDEX_REMOVE, [index], ids) for index, ids in by_index.items()]
-        answers = await self._client.run_all(calls)
-        return sum(answers[:deletions])
 
     async def purge(
         self, app_name: str | None = None, user_id: str | None = None
@@ -45,8 +46,8 @@ class DeleteOperations(ScanOperations):
         """
         if not self.settings.is_cluster:  # there a script may access the keys of one slot only
             async for call in prefetch(self._purge_calls(app_name, user_id)):
-                (answer,) = await self._client.run_all([call])
-                yield PurgeBatch(*answer)
+                ((size, codes),) = await self._client.run_all([call])
+                yield PurgeBatch(codes.count(_DELETED), size)
         async for batch in self._scan_names(app_name, user_id):
             found = await self.summaries(list(batch.values()))
             readable = [summary for summary in found if summary.tail]
@@ -84,22 +85,85 @@ class DeleteOperations(ScanOperations):
     async def _purge_calls(
         self, app_name: str | None, user_id: str | None
     ) -> AsyncGenerator[ScriptCall, None]:
-        """Calls that purge the sessions in the indexes. An index may come twice."""
+        """Calls that purge the sessions in the users' indexes. An index may come twice."""
         async for batch in self._scan_indexes(app_name, user_id):
             entries = [
-                (index, document, session_id)
-                for index, user, ids in batch
+                (user, session_id, document)
+                for _, user, ids in batch
                 for document, session_id in zip(self.keys.sessions_of(user, ids), ids, strict=True)
             ]
-            for few in batched(entries, _PURGED_PER_CALL):
-                yield _purge_call(few)
+            entries.sort(key=lambda entry: entry[0])
+            for few in batched(entries, _DELETED_PER_CALL):
+                yield self._delete_call(few, "ours")
+
+    async def _delete(self, marks: Mapping[SessionRef, str], mode: str) -> dict[SessionRef, int]:
+        """Delete documents and their index entries. Returns the code of each."""
+        codes: dict[SessionRef, int] = {}
+        for refs in batched(sorted(marks), _DELETED_PER_CALL):
+            entries = [(ref.user, ref.session_id.encode(), self.keys.session(ref)) for ref in refs]
+            if self.settings.is_cluster:
+                answers = await self._client.run_all(
+                    [
+                        ScriptCall(
+                            scripts.DELETE_SESSIONS,
+                            [document],
+                            [mode, 0, 0, session_id, b"", marks[ref]],
+                        )
+                        for ref, (_, session_id, document) in zip(refs, entries, strict=True)
+                    ]
+                )
+                codes |= zip(refs, (found for _, (found,) in answers), strict=True)
+                await self._remove_from_indexes([ref for ref in refs if codes[ref] != _KEPT])
+            else:
+                call = self._delete_call(entries, mode, [marks[ref] for ref in refs])
+                ((_, found),) = await self._client.run_all([call])
+                codes |= zip(refs, found, strict=True)
+        return codes
+
+    def _delete_call(
+        self,
+        entries: Sequence[tuple[UserRef, bytes, bytes]],
+        mode: str,
+        marks: Sequence[str] = (),
+    ) -> ScriptCall:
+        """One call for (user, session id, document) triples, which are sorted by user."""
+        users = Counter(user for user, _, _ in entries)
+        apps = Counter(user.app_name for user in users)
+        starts = {app: len(self.keys.app_documents(app, [b""])[0]) for app in apps}
+        names = [
+            part
+            for user, session_id, document in entries
+            for part in (session_id, document[starts[user.app_name] :])
+        ]
+        return ScriptCall(
+            scripts.DELETE_SESSIONS,
+            [
+                *(document for _, _, document in entries),
+                *(self.keys.user_sessions(*user) for user in users),
+                *(self.keys.app_sessions(app) for app in apps),
+                self.keys.session_apps(),
+            ],
+            [mode, len(users), len(apps), *users.values(), *apps.values(), *apps, *names, *marks],
+        )
+
+    async def _remove_from_indexes(self, refs: Sequence[SessionRef]) -> None:
+        """Remove sessions from the indexes of a cluster."""
+        ids: dict[bytes, list[Argument]] = {}
+        members: dict[str, list[Argument]] = {}
+        for ref in refs:
+            ids.setdefault(self.keys.user_sessions(*ref.user), []).extend((ref.session_id, ""))
+            members.setdefault(ref.app_name, []).extend((self.keys.app_member(ref), ""))
+        indexes = ids | {self.keys.app_sessions(app): names for app, names in members.items()}
+        await self._client.run_all(
+            [ScriptCall(scripts.REMOVE_ENTRIES, [index], names) for index, names in indexes.items()]
+        )
+        for app_name in members:
+            await self._remove_empty_app(app_name)
 
 
-def _purge_call(entries: Sequence[tuple[bytes, bytes, bytes]]) -> ScriptCall:
-    """One purge call for (index, document, id) triples, grouped by index."""
-    sizes = Counter(index for index, _, _ in entries)
-    documents = [document for _, document, _ in entries]
-    ids = [session_id for _, _, session_id in entries]
-    return ScriptCall(
-        scripts.PURGE_SESSIONS, [*documents, *sizes], [len(sizes), *sizes.values(), *ids]
-    )
+def _mark(summary: SessionSummary) -> str:
+    """What delete_sessions.lua compares to see whether a session has changed."""
+    tail = summary.tail
+    if tail is None or summary.is_foreign:
+        return str(summary.size_bytes)
+    return f"{tail.updated_at} {tail.event_count}"

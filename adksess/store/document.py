@@ -15,6 +15,7 @@ layout.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,7 +46,8 @@ class Tail(NamedTuple):
 
     `created_at` and `updated_at` are ISO 8601 in UTC. `last_update_time` is the timestamp of the
     last event and `newest_event_time` the greatest of all events, in Unix seconds. `ttl` is the
-    session's own in seconds, None for the service's.
+    session's own in seconds, None for the service's. `title` is the first message of the user, ""
+    until there is one, None in documents that do not record it.
 
     A named tuple because a listing makes one per session: a frozen dataclass takes as long to
     build as its JSON takes to parse.
@@ -58,6 +60,7 @@ class Tail(NamedTuple):
     event_count: int
     newest_event_time: float = 0.0
     ttl: int | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,11 @@ def encode(document: Document) -> bytes:
     return b"".join(parts)
 
 
+def updated_second(tail: Tail) -> int:
+    """The second of a session's last update, its score in the recency index."""
+    return int(datetime.fromisoformat(tail.updated_at).timestamp())
+
+
 def find_tail(chunk: bytes) -> int | None:
     """Where the tail begins in the end of a document; None when it is not laid out like ours."""
     if chunk[-1:] != b"}" or chunk[-_FOOTER_BYTES : -_WIDTH - 1] != _TAIL_LABEL:
@@ -141,19 +149,44 @@ def find_tail(chunk: bytes) -> int | None:
 def decode_tail(data: bytes) -> Tail:
     """Read a tail. Raises ValueError when it is none."""
     fields = parse_json(b"{" + data[len(b"\n],") :])
-    if not isinstance(fields["state"], dict) or type(fields["event_count"]) is not int:
-        raise ValueError("state or event_count has another type")
+    ttl, title = fields.get("ttl"), fields.get("title")
+    if not (
+        isinstance(fields["state"], dict)
+        and type(fields["event_count"]) is int
+        and fields["event_count"] >= 0
+        and (ttl is None or type(ttl) is int)
+        and (title is None or isinstance(title, str))
+    ):
+        raise ValueError("a field has another type")
+    updated, newest = float(fields["last_update_time"]), float(fields["newest_event_time"])
+    if not (math.isfinite(updated) and math.isfinite(newest)):  # JSON cannot hold it
+        raise ValueError("a time is not finite")
     for name in ("created_at", "updated_at"):
         datetime.fromisoformat(fields[name])
     return Tail(
         state=fields["state"],
         created_at=fields["created_at"],
         updated_at=fields["updated_at"],
-        last_update_time=float(fields["last_update_time"]),
+        last_update_time=updated,
         event_count=fields["event_count"],
-        newest_event_time=float(fields["newest_event_time"]),
-        ttl=fields.get("ttl"),
+        newest_event_time=newest,
+        ttl=ttl,
+        title=title,
     )
+
+
+def tail_of(value: bytes, ref: SessionRef) -> Tail:
+    """The tail of a whole value, without its events where the layout is ours.
+
+    Raises SessionUnreadable.
+    """
+    start = find_tail(value)
+    if start is None:
+        return decode(value, ref).tail
+    try:
+        return decode_tail(value[start:])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise unreadable(ref, "it is not a session document") from exc
 
 
 def event_lines(history: bytes) -> list[bytes]:
@@ -221,15 +254,26 @@ def unreadable(ref: SessionRef, why: str) -> SessionUnreadable:
 
 def _encode_tail(tail: Tail) -> bytes:
     entries = _SEPARATOR.join(key + b":" + value for key, value in state_entries(tail.state))
-    own_ttl = "" if tail.ttl is None else f',"ttl":{tail.ttl}'
+    own_ttl = b"" if tail.ttl is None else b',"ttl":%d' % tail.ttl
+    title = b"" if tail.title is None else b',"title":' + json_bytes(tail.title)
     footer = (
-        f'"{tail.created_at}"{own_ttl},"updated_at":"{tail.updated_at}"'
         f',"newest_event_time":{tail.newest_event_time!r:>20}'
         f',"last_update_time":{tail.last_update_time!r:>20}'
         f',"event_count":{tail.event_count:>10},'
     ).encode()
     body = b"".join(
-        (TAIL_OPEN, b"\n" + entries if entries else b"", _STATE_CLOSE, footer, _TAIL_LABEL)
+        (
+            TAIL_OPEN,
+            b"\n" + entries if entries else b"",
+            _STATE_CLOSE,
+            json_bytes(tail.created_at),
+            own_ttl,
+            title,
+            b',"updated_at":',
+            json_bytes(tail.updated_at),
+            footer,
+            _TAIL_LABEL,
+        )
     )
     return body + b"%*d}" % (_WIDTH, len(body) + _WIDTH + 1)
 

@@ -5,13 +5,22 @@ from typing import Any
 
 from adksess.store import scripts
 from adksess.store.connect import Client
-from adksess.store.document import Document, encode, json_bytes, unreadable
+from adksess.store.document import (
+    Document,
+    encode,
+    find_tail,
+    json_bytes,
+    tail_of,
+    unreadable,
+    updated_second,
+)
 from adksess.store.errors import WrongType
+from adksess.store.indexes import NEVER
 from adksess.store.keys import SessionRef
 from adksess.store.models import PutResult, StoredState, StoredValue, compared
 from adksess.store.read import decode_state
 from adksess.store.scan import ScanOperations, scan_keys
-from adksess.store.scripts import ScriptCall
+from adksess.store.scripts import Argument, ScriptCall
 
 
 class DocumentOperations(ScanOperations):
@@ -33,47 +42,58 @@ class DocumentOperations(ScanOperations):
         """Store documents and index them, in one round trip.
 
         A different document is kept unless `replace`. Repeating an interrupted call is safe.
-        Raises SessionUnreadable for a key of another type.
+        Raises SessionUnreadable for a value that is no session or a key of another type.
         """
+        calls = [self._put_call(item, replace=replace) for item in items]
 
         async def run(client: Client, attempt: int) -> list[Any]:
-            calls = [self._put_call(item, replace=replace) for item in items]
             answers = await scripts.run_all(client, calls)
-            if self.settings.is_cluster:  # the index is on another node
-                await scripts.run_all(
-                    client,
-                    [
-                        ScriptCall(
-                            scripts.INDEX_ADD,
-                            [self.keys.user_sessions(*item.ref.user)],
-                            [item.ttl_ms or 0, item.ref.session_id],
-                        )
-                        for item, answer in zip(items, answers, strict=True)
-                        if answer > PutResult.EXISTS
-                    ],
-                )
+            if self.settings.is_cluster:  # the indexes are on other nodes
+                for item, answer in zip(items, answers, strict=True):
+                    if answer > PutResult.EXISTS:
+                        await self._index_value(client, item.ref, item.value, item.ttl_ms)
             return answers
 
         if not items:
             return []
         try:
-            return [PutResult(answer) for answer in await self._client.call(run)]
+            answers = await self._client.call(run)
         except WrongType as exc:
             if len(items) == 1:
                 raise unreadable(items[0].ref, "one of its keys is of another type") from exc
             raise
+        return [PutResult(answer) for answer in answers]
 
     async def replace_if_unchanged(self, before: StoredValue, after: Document) -> bool:
-        """Replace a document, keeping its expiry. False if it changed since it was read."""
-        session, value = self.keys.session(before.ref), encode(after)
+        """Replace a document, keeping its expiry, and index it.
+
+        False if it changed since it was read: its length and its tail are compared, which holds
+        the time of the last update. Raises SessionUnreadable for a key of another type.
+        """
+        ref, value = before.ref, encode(after)
+        start = find_tail(before.value) or 0
+        arguments = [
+            len(before.value),
+            before.value[start:],
+            value,
+            *self._names(ref),
+            updated_second(after.tail),
+        ]
 
         async def run(client: Client, attempt: int) -> bool:
-            if await scripts.REPLACE_DOCUMENT.run(client, [session], before.value, value):
-                return True
+            code, left = await scripts.REPLACE_DOCUMENT.run(
+                client, self._document_keys(ref), *arguments
+            )
             # an earlier attempt may have replaced it and lost its reply
-            return attempt > 0 and await client.execute_command("GET", session) == value
+            is_done = code == 1 or (code == 2 and attempt > 0)
+            if is_done and self.settings.is_cluster:
+                await self._index_value(client, ref, value, None if left < 0 else left)
+            return is_done
 
-        return await self._client.call(run)
+        try:
+            return await self._client.call(run)
+        except WrongType as exc:
+            raise unreadable(ref, "one of its keys is of another type") from exc
 
     async def all_states(
         self, app_name: str | None = None, user_id: str | None = None
@@ -137,13 +157,28 @@ class DocumentOperations(ScanOperations):
         }
 
     def _put_call(self, item: StoredValue, *, replace: bool) -> ScriptCall:
-        indexes = [] if self.settings.is_cluster else [self.keys.user_sessions(*item.ref.user)]
         ttl_ms = 0 if item.ttl_ms is None else max(1, item.ttl_ms)
+        second = updated_second(tail_of(item.value, item.ref))
         return ScriptCall(
             scripts.PUT_DOCUMENT,
-            [self.keys.session(item.ref), *indexes],
-            [item.value, ttl_ms, item.ref.session_id, int(replace)],
+            self._document_keys(item.ref),
+            [item.value, ttl_ms, *self._names(item.ref), second, int(replace)],
         )
+
+    async def _index_value(
+        self, client: Client, ref: SessionRef, value: bytes, ttl_ms: int | None
+    ) -> None:
+        second = updated_second(tail_of(value, ref))
+        await self._index_on_cluster(client, ref, NEVER if ttl_ms is None else ttl_ms, second)
+
+    def _document_keys(self, ref: SessionRef) -> list[bytes]:
+        """The keys that a script which writes a document needs."""
+        document = self.keys.session(ref)
+        return [document] if self.settings.is_cluster else [document, *self._index_keys(ref)]
+
+    def _names(self, ref: SessionRef) -> list[Argument]:
+        """Session id, member of the app index and app name, as the scripts take them."""
+        return [ref.session_id, self.keys.app_member(ref), ref.app_name]
 
     def _state_key(self, app_name: str, user_id: str | None) -> bytes:
         if user_id is None:

@@ -27,8 +27,21 @@ def parse_duration(text: str) -> int:
         parts = re.findall(r"(\d+)([wdhms])", compact)
         seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
     if seconds > MAX_SECONDS:
-        raise InvalidDuration(f"{text!r} is longer than ten years, and nothing here may be.")
+        raise InvalidDuration(f"{text!r} is too long: durations are limited to ten years.")
     return seconds
+
+
+def check_ttl(ttl: object) -> int:
+    """Return a TTL in seconds, 0 for no expiry.
+
+    Raises InvalidDuration, a ValueError, unless it is a whole number from 0 to ten years.
+    """
+    if type(ttl) is not int or not 0 <= ttl <= MAX_SECONDS:
+        raise InvalidDuration(
+            "A TTL must be a whole number of seconds from 0 (no expiry) to "
+            f"{MAX_SECONDS:,} (ten years)."
+        )
+    return ttl
 
 
 def short_duration(seconds: float) -> str:

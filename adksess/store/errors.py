@@ -51,5 +51,9 @@ class SessionUnreadable(AdksessError):
     """The value at a session's key is not a session document. It is left untouched."""
 
 
+class SessionTooLarge(AdksessError):
+    """A session's document has reached the server's limit for one value. Nothing was written."""
+
+
 class AmbiguousSession(AdksessError):
     """A prefix that more than one session id starts with."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from adksess.store.document import Document, Tail
 from adksess.store.keys import SessionRef
@@ -44,15 +44,32 @@ class SessionSummary(NamedTuple):
     is_foreign: bool = False
 
     @property
-    def title(self) -> str:
-        """What ADK's web UI calls the session; empty when it has no title."""
+    def title(self) -> str | None:
+        """The title in ADK's web UI, or else the first message of the user; None if unknown.
+
+        The first message is unknown in documents of other tools and of older versions.
+        """
+        return self._ui_title or (self.tail.title if self.tail else None) or None
+
+    @property
+    def title_source(self) -> Literal["ui", "message"] | None:
+        """Where the title comes from."""
+        if self._ui_title:
+            return "ui"
+        return "message" if self.tail and self.tail.title else None
+
+    @property
+    def _ui_title(self) -> str | None:
         metadata = self.tail.state.get(TITLE_KEY) if self.tail else None
         title = metadata.get("displayName") if isinstance(metadata, dict) else None
-        return title if isinstance(title, str) else ""
+        return title if isinstance(title, str) else None
 
     @property
     def updated(self) -> float:
-        """When the session was last written, in Unix seconds; 0 when it cannot be read."""
+        """When the session was last written, by the server's clock, in Unix seconds.
+
+        0 for an unreadable session.
+        """
         return datetime.fromisoformat(self.tail.updated_at).timestamp() if self.tail else 0.0
 
     @property
@@ -102,6 +119,16 @@ class StoredState:
     app_name: str
     user_id: str | None
     state: Mapping[str, Any]
+
+
+class DeleteResult(NamedTuple):
+    """Sessions that were deleted, and those that were kept because they changed meanwhile.
+
+    Sessions that did not exist any more are in neither.
+    """
+
+    deleted: list[SessionRef]
+    kept: list[SessionRef]
 
 
 class PutResult(IntEnum):

@@ -7,7 +7,6 @@ from enum import Enum
 
 from adksess.store.errors import ServerUnavailable
 from adksess.store.filters import SessionFilter
-from adksess.store.index import IndexOperations
 from adksess.store.models import SessionSummary
 from adksess.store.recency import Cursor, IndexState, RecencyOperations, newest_first
 
@@ -33,7 +32,7 @@ class Plan:
         return self.source is Source.SCAN and not self.state.is_small and not self.state.is_complete
 
 
-class QueryOperations(RecencyOperations, IndexOperations):
+class QueryOperations(RecencyOperations):
     """Operations that answer which sessions match a filter."""
 
     async def plan(self, only: SessionFilter, *, use_scan: bool = False) -> Plan:

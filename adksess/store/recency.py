@@ -13,22 +13,18 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from adksess.store import scripts
 from adksess.store.errors import InvalidCursor
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.scan import ScanOperations
-from adksess.store.scripts import Argument, ScriptCall
+from adksess.store.scripts import Argument
 
 SMALL = 10_000
 """Keys in a database up to which reading all of them is as quick as the index."""
 
 _PAGE = 1_000
 _PAGE_GROWTH = 4
-
-_CLUSTER_GRACE = 60
-"""Seconds for which a cluster keeps an entry without a document, which may be on its way."""
 
 _CLOCK_MARGIN = 2
 """Seconds by which scores may differ from the times in documents: scores are whole seconds, and
@@ -268,22 +264,7 @@ class RecencyOperations(ScanOperations):
         for entry in entries:
             by_app.setdefault(entry.app_name, []).append(entry.member)
         for app, members in by_app.items():
-            index, apps = self.keys.app_sessions(app), self.keys.session_apps()
-            if not self.settings.is_cluster:
-                keys = [index, apps, *self.keys.app_documents(app, members)]
-                await self._client.run_all(
-                    [ScriptCall(scripts.INDEX_PRUNE_APP, keys, [app, "", *members])]
-                )
-                continue
-            seconds, _ = await self._client.command("TIME")
-            old = int(seconds) - _CLUSTER_GRACE
-            (is_empty,) = await self._client.run_all(
-                [ScriptCall(scripts.INDEX_PRUNE_APP, [index], [app, old, *members])]
-            )
-            if is_empty:
-                await self._client.command("SREM", apps, app)
-                if await self._client.command("EXISTS", index):  # a session was just created
-                    await self._client.command("SADD", apps, app)
+            await self.prune_app_sessions(app, members)
 
     async def _refill(self, readers: Sequence[_AppReader], count: int) -> None:
         """Read the next entries of the apps that have none left."""

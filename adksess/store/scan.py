@@ -11,6 +11,7 @@ from adksess.store.client import RedisClient
 from adksess.store.connect import Client
 from adksess.store.document import decode, decode_tail, find_tail
 from adksess.store.errors import SessionUnreadable
+from adksess.store.indexes import IndexOperations
 from adksess.store.keys import SessionRef, UserRef
 from adksess.store.models import SessionSummary
 from adksess.store.prefetch import prefetch
@@ -23,7 +24,7 @@ _INDEXES_PER_CALL = 100
 """Users' indexes that are read whole in one call: a thousand may name a million sessions."""
 
 
-class ScanOperations(ReadOperations):
+class ScanOperations(ReadOperations, IndexOperations):
     """Operations that find sessions and read their tails."""
 
     async def summaries(self, refs: Sequence[SessionRef]) -> list[SessionSummary]:
@@ -45,13 +46,7 @@ class ScanOperations(ReadOperations):
         refs = [SessionRef(app_name, user_id, one.decode("utf-8", "replace")) for one in ids]
         found = await self.summaries(refs)
         existing = {summary.ref for summary in found}
-        if len(existing) < len(refs):
-            missing = [] if self.settings.is_cluster else [r for r in refs if r not in existing]
-            documents = [self.keys.session(ref) for ref in missing]
-            names = [ref.session_id for ref in missing]
-            await self._client.run_all(
-                [ScriptCall(scripts.INDEX_PRUNE, [index, *documents], names)]
-            )
+        await self.prune_user_sessions([ref for ref in refs if ref not in existing])
         return found
 
     async def scan(

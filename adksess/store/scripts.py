@@ -45,17 +45,18 @@ class Script:
             return await execute(client, "EVAL", self.text, len(keys), *keys, *args)
 
 
-CREATE_SESSION = Script.load("_index_session", "create_session")
-APPEND_EVENT = Script.load("_index_session", "append_event")
-PUT_DOCUMENT = Script.load("_index_session", "put_document")
-SET_EXPIRY = Script.load("_index_session", "set_expiry")
-INDEX_ADD = Script.load("_index_session", "index_add")
-INDEX_REMOVE = Script.load("index_remove")
-INDEX_PRUNE = Script.load("index_prune")
-INDEX_PRUNE_APP = Script.load("index_prune_app")
-REPLACE_DOCUMENT = Script.load("replace_document")
-PURGE_SESSIONS = Script.load("purge_sessions")
+CREATE_SESSION = Script.load("_indexes", "create_session")
+APPEND_EVENT = Script.load("_indexes", "append_event")
+SET_EXPIRY = Script.load("_indexes", "set_expiry")
+PUT_DOCUMENT = Script.load("_indexes", "put_document")
+REPLACE_DOCUMENT = Script.load("_indexes", "replace_document")
+DELETE_SESSIONS = Script.load("delete_sessions")
 READ_TAILS = Script.load("read_tails")
+ADD_USER_SESSION = Script.load("_indexes", "add_user_session")
+ADD_APP_SESSION = Script.load("_indexes", "add_app_session")
+PRUNE_USER_SESSIONS = Script.load("_indexes", "prune_user_sessions")
+PRUNE_APP_SESSIONS = Script.load("prune_app_sessions")
+REMOVE_ENTRIES = Script.load("remove_entries")
 
 
 @dataclass(frozen=True)

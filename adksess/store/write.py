@@ -1,11 +1,10 @@
-"""Create sessions, append to them, set their expiry, and keep the indexes up to date."""
+"""Create sessions, append to them, set their expiry."""
 
 import time
-from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from adksess.store import scripts
-from adksess.store.base import StoreBase
 from adksess.store.connect import Client
 from adksess.store.document import (
     Document,
@@ -17,9 +16,18 @@ from adksess.store.document import (
     state_entries,
     unreadable,
 )
-from adksess.store.errors import SessionConflict, SessionExists, SessionNotFound, WrongType
+from adksess.store.documents import DocumentOperations
+from adksess.store.durations import check_ttl
+from adksess.store.errors import (
+    SessionConflict,
+    SessionExists,
+    SessionNotFound,
+    SessionTooLarge,
+    WrongType,
+)
+from adksess.store.indexes import NEVER, sample_size
 from adksess.store.keys import SessionRef
-from adksess.store.models import AppendResult, SessionSummary
+from adksess.store.models import AppendResult, StoredValue
 from adksess.store.scripts import Argument, ScriptCall
 from adksess.store.state import NO_STATE, StateDelta
 
@@ -29,14 +37,18 @@ _LOOKBACK = 65_536
 """Bytes of history that an append searches for a duplicate, unless the event is the newest."""
 
 _RECENT_SECONDS = 60.0
-"""For events younger than this, only the end of the history is searched for a duplicate."""
+_LATE_LOOKBACK = 1_048_576
+"""The same for an event that is older than _RECENT_SECONDS. Limited too, so that the cost of an
+append stays flat when the clock of a writer is behind."""
 
 _WHOLE_HISTORY = 2**40
+_ANY_TIME = iso_time(0)
+_CONVERSIONS = 2
 
-_STORED, _DUPLICATE, _MISSING, _FOREIGN, _CONFLICT = 1, 2, 0, -1, -2
+_STORED, _DUPLICATE, _MISSING, _FOREIGN, _CONFLICT, _TOO_LARGE = 1, 2, 0, -1, -2, -3
 
 
-class WriteOperations(StoreBase):
+class WriteOperations(DocumentOperations):
     """Operations that write one session."""
 
     async def create(
@@ -50,52 +62,59 @@ class WriteOperations(StoreBase):
         """Store a new session without events.
 
         A `ttl` (seconds, 0 for no expiry) replaces the store's for this session, at every append
-        too. Raises SessionExists; then nothing is written, app and user state included.
+        too. `now` is the session's last_update_time until it has events (Unix seconds, the
+        application's clock); created_at and updated_at are the server's time. Raises
+        InvalidDuration, and SessionExists; then nothing is written, app and user state included.
         """
+        ttl = ttl if ttl is None else check_ttl(ttl)
         moment = time.time() if now is None else now
         tail = Tail(
             state=dict(state.session),
-            created_at=iso_time(moment),
-            updated_at=iso_time(moment),
+            created_at=_ANY_TIME,
+            updated_at=_ANY_TIME,
             last_update_time=moment,
             event_count=0,
             ttl=ttl or None,
+            title="",
         )
-        document = Document(ref, tail)
-        session, value = self.keys.session(ref), encode(document)
+        session, value = self.keys.session(ref), encode(Document(ref, tail))
         ttl_ms = (self.settings.ttl if ttl is None else ttl) * 1000
         apps, users = _fields(state.app), _fields(state.user)
+        names = self._names(ref)
+        samples = sample_size()
 
-        async def on_one_server(client: Client, attempt: int) -> int:
-            answer: int = await scripts.CREATE_SESSION.run(
+        async def on_one_server(client: Client, attempt: int) -> list[Any]:
+            counts = [int(attempt > 0), samples, len(apps) // 2, len(users) // 2]
+            answer: list[Any] = await scripts.CREATE_SESSION.run(
                 client,
-                [session, *self._shared_keys(ref)],
+                [session, *self._index_keys(ref), *self._state_keys_of(ref)],
                 value,
                 ttl_ms,
-                ref.session_id,
-                int(attempt > 0),
-                len(apps) // 2,
-                len(users) // 2,
+                *names,
+                *counts,
                 *apps,
                 *users,
             )
             return answer
 
-        async def on_a_cluster(client: Client, attempt: int) -> int:
-            await self._add_to_index(client, ref, ttl_ms)
-            answer: int = await scripts.CREATE_SESSION.run(
-                client, [session], value, ttl_ms, ref.session_id, int(attempt > 0), 0, 0
+        async def on_a_cluster(client: Client, attempt: int) -> list[Any]:
+            await self._index_on_cluster(client, ref, ttl_ms or NEVER)
+            answer: list[Any] = await scripts.CREATE_SESSION.run(
+                client, [session], value, ttl_ms, *names, int(attempt > 0), 0, 0, 0
             )
-            if answer == 1:
-                # again: a listing between the two writes removes an id without a document
-                await self._add_to_index(client, ref, ttl_ms)
+            if answer[0] == _STORED:
+                # again: a listing between the two writes removes an entry without a document
+                await self._index_on_cluster(client, ref, ttl_ms or NEVER, answer[2])
                 await self._write_shared_state(client, ref, apps, users)
             return answer
 
         run = on_a_cluster if self.settings.is_cluster else on_one_server
-        if await _checked(ref, self._client.call(run)) == 0:
+        code, created_at, _, expired, sample = await _checked(ref, self._client.call(run))
+        if code != _STORED:
             raise SessionExists(f"Session {ref.session_id!r} already exists.")
-        return document
+        await self._prune(ref, expired, sample)
+        created = created_at.decode()
+        return Document(ref, tail._replace(created_at=created, updated_at=created))
 
     async def append(
         self,
@@ -104,6 +123,7 @@ class WriteOperations(StoreBase):
         state: StateDelta = NO_STATE,
         *,
         timestamp: float,
+        title: str = "",
         expected_count: int | None = None,
         is_known: bool = False,
         is_unconfirmed: bool = False,
@@ -111,112 +131,157 @@ class WriteOperations(StoreBase):
         """Add one event and merge its state delta, atomically, in one round trip.
 
         `event` is compact JSON (bytes) or a value that becomes it. An event equal to a stored one
-        is a duplicate: nothing is written. `is_known`: the caller has seen it stored;
-        `is_unconfirmed`: an earlier call with it got no reply. Raises SessionNotFound,
-        SessionUnreadable, and SessionConflict when there are not `expected_count` events.
+        is a duplicate: nothing is written. `title` becomes the session's if it has none from an
+        earlier message. `is_known`: the caller has seen the event stored; `is_unconfirmed`: an
+        earlier call with it got no reply. Raises SessionNotFound, SessionUnreadable,
+        SessionTooLarge, and SessionConflict when there are not `expected_count` events.
         """
-        line = event if isinstance(event, bytes) else json_bytes(event)
-        session = self.keys.session(ref)
-        is_cluster = self.settings.is_cluster
-        now = time.time()
-        search_all = is_known or is_unconfirmed or timestamp < now - _RECENT_SECONDS
-        entries = [part for entry in state_entries(state.session) for part in entry]
-        apps, users = _fields(state.app), _fields(state.user)
-        expected = -1 if expected_count is None else expected_count
-        if is_cluster:
-            keys, counts, written = [session], f"{len(entries) // 2} 0 0", entries
-        else:
-            # Each argument costs time in redis-py and in Redis: unneeded keys are left out.
-            keys = [session, self.keys.user_sessions(*ref.user)]
-            if apps or users:
-                keys = [session, *self._shared_keys(ref)]
-            counts = f"{len(entries) // 2} {len(apps) // 2} {len(users) // 2}"
-            written = [*entries, *apps, *users]
+        call = _Append(
+            event if isinstance(event, bytes) else json_bytes(event),
+            timestamp,
+            json_bytes(title) if title else b"",
+            [part for entry in state_entries(state.session) for part in entry],
+            _fields(state.app),
+            _fields(state.user),
+            -1 if expected_count is None else expected_count,
+        )
+        searches_all = is_known or is_unconfirmed
         was_retried = False
 
         async def run(client: Client, attempt: int) -> list[int]:
             nonlocal was_retried
             was_retried = was_retried or attempt > 0
-            lookback = _WHOLE_HISTORY if search_all or attempt else _LOOKBACK
-            answer: list[int] = await scripts.APPEND_EVENT.run(
-                client,
-                keys,
-                line,
-                repr(float(timestamp)),
-                iso_time(now),
-                ref.session_id,
-                f"{self.settings.ttl * 1000} {lookback} {expected} {counts}",
-                *written,
-            )
+            lookback = _WHOLE_HISTORY if searches_all or attempt else call.lookback
+            if not self.settings.is_cluster:
+                return await self._append_on_one_server(client, ref, call, lookback)
             # an earlier attempt may have stored the event and lost its reply
-            is_repeat = answer[0] == _DUPLICATE and (attempt > 0 or is_unconfirmed)
-            if is_cluster and (answer[0] == _STORED or is_repeat):
-                await self._write_shared_state(client, ref, apps, users)
-                if answer[2]:
-                    await self._add_to_index(client, ref, answer[2])
-            return answer
+            is_repeat = attempt > 0 or is_unconfirmed
+            return await self._append_on_cluster(client, ref, call, lookback, is_repeat=is_repeat)
 
-        code, count, _ = await _checked(ref, self._client.call(run))
-        while code == _FOREIGN:
+        for _ in range(_CONVERSIONS + 1):
+            code, count, *_ = await _checked(ref, self._client.call(run))
+            if code != _FOREIGN:
+                break
             await self._convert(ref)
-            code, count, _ = await _checked(ref, self._client.call(run))
         if code == _MISSING:
             raise SessionNotFound(f"Session {ref.session_id!r} not found.")
+        if code == _FOREIGN:
+            raise unreadable(ref, "it is not in the layout of a session, also after a conversion")
         if code == _CONFLICT:
             raise SessionConflict(
-                f"Session {ref.session_id!r} has {count} events, {expected} were expected: "
+                f"Session {ref.session_id!r} has {count} events, {expected_count} were expected: "
                 "another writer appended since it was read. Read it again and repeat."
+            )
+        if code == _TOO_LARGE:
+            raise SessionTooLarge(
+                f"Session {ref.session_id!r} of user {ref.user_id!r} in app {ref.app_name!r} has "
+                "reached the server's size limit for one value (proto-max-bulk-len, 512 MB): "
+                "shorten it with `adksess trim`. Nothing was written."
             )
         return AppendResult(count, code == _DUPLICATE, was_retried)
 
     async def set_expiry(self, ref: SessionRef, ttl: int) -> bool:
-        """Make a session expire in `ttl` seconds, 0 for never. False if it does not exist."""
-        indexes = [] if self.settings.is_cluster else [self.keys.user_sessions(*ref.user)]
+        """Make a session expire in `ttl` seconds, 0 for never. False if it does not exist.
 
-        async def run(client: Client, attempt: int) -> bool:
-            done = await scripts.SET_EXPIRY.run(
-                client, [self.keys.session(ref), *indexes], ttl * 1000, ref.session_id
-            )
-            if done and not indexes:
-                await self._add_to_index(client, ref, ttl * 1000)
-            return bool(done)
+        Raises InvalidDuration.
+        """
+        (done,) = await self.set_expiries([ref], ttl)
+        return done
 
-        return await self._client.call(run)
+    async def set_expiries(self, refs: Sequence[SessionRef], ttl: int) -> list[bool]:
+        """Make sessions expire in `ttl` seconds, in one round trip; see set_expiry()."""
+        ttl_ms = check_ttl(ttl) * 1000
+        is_cluster = self.settings.is_cluster
 
-    async def index_session(self, summary: SessionSummary) -> None:
-        """Add a session that another tool wrote to its user's index."""
-        ttl = summary.ttl_seconds
-        ttl_ms = 0 if ttl is None else max(1, int(ttl * 1000))
-        await self._client.call(lambda client, _: self._add_to_index(client, summary.ref, ttl_ms))
+        async def run(client: Client, attempt: int) -> list[bool]:
+            calls = [
+                ScriptCall(
+                    scripts.SET_EXPIRY,
+                    [
+                        self.keys.session(ref),
+                        *([] if is_cluster else [self.keys.user_sessions(*ref.user)]),
+                    ],
+                    [ttl_ms, ref.session_id],
+                )
+                for ref in refs
+            ]
+            answers = [bool(answer) for answer in await scripts.run_all(client, calls)]
+            if is_cluster:
+                await scripts.run_all(
+                    client,
+                    [
+                        ScriptCall(
+                            scripts.ADD_USER_SESSION,
+                            [self.keys.user_sessions(*ref.user)],
+                            [ttl_ms or NEVER, ref.session_id],
+                        )
+                        for ref, done in zip(refs, answers, strict=True)
+                        if done
+                    ],
+                )
+            return answers
+
+        return await self._client.call(run) if refs else []
+
+    async def _append_on_one_server(
+        self, client: Client, ref: SessionRef, call: "_Append", lookback: int
+    ) -> list[int]:
+        # Each argument costs time in redis-py and in Redis: unneeded keys are left out.
+        keys = [self.keys.session(ref), *self._index_keys(ref)]
+        if call.apps or call.users:
+            keys += self._state_keys_of(ref)
+        answer: list[int] = await scripts.APPEND_EVENT.run(
+            client,
+            keys,
+            *call.arguments(ref, self.keys.app_member(ref), self.settings.ttl * 1000, lookback),
+            *call.entries,
+            *call.apps,
+            *call.users,
+        )
+        return answer
+
+    async def _append_on_cluster(
+        self,
+        client: Client,
+        ref: SessionRef,
+        call: "_Append",
+        lookback: int,
+        *,
+        is_repeat: bool,
+    ) -> list[int]:
+        here = call._replace(apps=[], users=[])
+        answer: list[int] = await scripts.APPEND_EVENT.run(
+            client,
+            [self.keys.session(ref)],
+            *here.arguments(ref, b"", self.settings.ttl * 1000, lookback),
+            *here.entries,
+        )
+        code, _, second, left = answer
+        if code == _STORED or (code == _DUPLICATE and is_repeat):
+            await self._write_shared_state(client, ref, call.apps, call.users)
+            if second:
+                await self._index_on_cluster(client, ref, left, second)
+        return answer
 
     async def _convert(self, ref: SessionRef) -> None:
         """Convert another tool's document to our layout, keeping its expiry, and index it.
 
         Does nothing if it changed or vanished meanwhile. Raises SessionUnreadable.
         """
-        session = self.keys.session(ref)
+        value = await _checked(ref, self._client.command("GET", self.keys.session(ref)))
+        if value is not None:
+            await self.replace_if_unchanged(StoredValue(ref, value, None), decode(value, ref))
 
-        async def run(client: Client, attempt: int) -> None:
-            value = await client.execute_command("GET", session)
-            if value is None:
-                return
-            converted = encode(decode(value, ref))
-            if await scripts.REPLACE_DOCUMENT.run(client, [session], value, converted):
-                left = await client.execute_command("PTTL", session)
-                await self._add_to_index(client, ref, max(0, left))
+    async def _prune(
+        self, ref: SessionRef, expired: Sequence[bytes], members: Sequence[bytes]
+    ) -> None:
+        """Remove those of some index entries whose session does not exist."""
+        names = (one.decode("utf-8", "replace") for one in expired)
+        await self.prune_user_sessions([ref._replace(session_id=name) for name in names])
+        await self.prune_app_sessions(ref.app_name, members)
 
-        await _checked(ref, self._client.call(run))
-
-    def _shared_keys(self, ref: SessionRef) -> list[bytes]:
-        return [
-            self.keys.user_sessions(*ref.user),
-            self.keys.app_state(ref.app_name),
-            self.keys.user_state(*ref.user),
-        ]
-
-    async def _add_to_index(self, client: Client, ref: SessionRef, ttl_ms: int) -> None:
-        index = self.keys.user_sessions(*ref.user)
-        await scripts.INDEX_ADD.run(client, [index], ttl_ms, ref.session_id)
+    def _state_keys_of(self, ref: SessionRef) -> list[bytes]:
+        return [self.keys.app_state(ref.app_name), self.keys.user_state(*ref.user)]
 
     async def _write_shared_state(
         self, client: Client, ref: SessionRef, apps: list[bytes], users: list[bytes]
@@ -228,6 +293,39 @@ class WriteOperations(StoreBase):
             calls.append(("HSET", self.keys.user_state(*ref.user), *users))
         if calls:
             await scripts.run_all(client, calls)
+
+
+class _Append(NamedTuple):
+    """The arguments of an append: JSON, and flat lists of keys and values."""
+
+    line: bytes
+    timestamp: float
+    title: bytes
+    entries: list[bytes]
+    apps: list[bytes]
+    users: list[bytes]
+    expected_count: int
+
+    @property
+    def lookback(self) -> int:
+        """Bytes of history to search for a duplicate."""
+        is_recent = self.timestamp > time.time() - _RECENT_SECONDS
+        return _LOOKBACK if is_recent else _LATE_LOOKBACK
+
+    def arguments(
+        self, ref: SessionRef, member: bytes, ttl_ms: int, lookback: int
+    ) -> tuple[Argument, ...]:
+        """The arguments of append_event.lua before the entries."""
+        counts = f"{len(self.entries) // 2} {len(self.apps) // 2} {len(self.users) // 2}"
+        return (
+            self.line,
+            repr(float(self.timestamp)),
+            self.title,
+            ref.session_id,
+            member,
+            ref.app_name,
+            f"{ttl_ms} {lookback} {self.expected_count} {counts}",
+        )
 
 
 def _fields(state: Mapping[str, Any]) -> list[bytes]:

@@ -71,7 +71,7 @@ async def read_overviews(
             SessionOverview(
                 session,
                 title=session.title or message,
-                title_source="ui" if session.title else "message" if message else None,
+                title_source=session.title_source or ("message" if message else None),
                 status=statuses.get(session.ref),
                 values={path.name: path.value(states.get(path.scope, {})) for path in paths},
             )

@@ -81,7 +81,7 @@ class StoreReceiver:
             await self._store.set_expiry(source.ref, self._ttl)
             return
         for summary in await self._store.summaries([source.ref]):
-            await self._store.index_session(summary)
+            await self._store.index_sessions([summary])
 
     async def _verified(
         self, source: SourceSession, document: Document, outcome: Outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from adksess.store.document import Document, decode, find_tail, json_bytes, parse_json
+from adksess.store.document import Document, decode, json_bytes, parse_json
 from adksess.store.errors import SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary, StoredValue
@@ -142,8 +142,6 @@ async def _trim_session(
         if result is None:
             return
         if options.dry_run or await store.replace_if_unchanged(stored, result.document):
-            if not options.dry_run and find_tail(stored.value) is None:
-                await store.index_session(session)  # a foreign document is now in our layout
             report.sessions += 1
             report.invocations += result.dropped_invocations
             report.events += result.dropped_events

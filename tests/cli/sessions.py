@@ -10,6 +10,7 @@ from adksess.store.document import Document, Tail, encode, iso_time, json_bytes
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
+from tests.aging import age
 from tests.conftest import Run
 
 NOW = 1_795_000_000.0
@@ -39,6 +40,8 @@ def store_session(
             await store.create(
                 ref, StateDelta(metadata | (state or {}), user=user_state or {}), ttl=ttl, now=now
             )
+            if now is not None:
+                await age(store, ref, now)
             for number, item in enumerate(tuple(map(_text_event, texts)) + events):
                 stamp = 1_795_000_000.0 + number
                 event = {"id": f"e{number}", "timestamp": stamp} | item

@@ -22,6 +22,7 @@ import adksess.demo
 from adksess.store.keys import SessionRef
 from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
+from tests.aging import age
 
 WIDTH = 100
 SHOWN_URL = "redis://localhost:6379/0"
@@ -132,9 +133,11 @@ async def _store(url: str) -> None:
     async with SessionStore(url) as store:
         for ref, ttl in ((_BOB, 0), (_EVE, None)):
             await store.create(ref, StateDelta(_title("Will it rain?")), ttl=ttl, now=_start(ref))
+            await age(store, ref, _start(ref))
         await store.create(
             _ADA, StateDelta(_title("My name is Ada"), user={"name": "Ada"}), now=start
         )
+        await age(store, _ADA, start)
         for number, (author, text, delta) in enumerate(_DIALOG):
             event = {
                 "id": f"e{number}",

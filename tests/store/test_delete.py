@@ -100,7 +100,9 @@ async def test_what_is_no_session_stays_though_an_index_names_it(
     deleted, freed, unreadable = await purged(store)
     assert (deleted, freed, sorted(unreadable)) == (1, size, ["s0", "s1"])
     index = store.keys.user_sessions("demo", "user0")
-    assert left(client, store) == {keys[0], keys[1], index}
+    recency, apps = store.keys.app_sessions("demo"), store.keys.session_apps()
+    assert left(client, store) == {keys[0], keys[1], index, recency, apps}
+    assert sorted(client.zrange(recency, 0, -1)) == [b"user0:s0", b"user0:s1"]
     assert sorted(client.zrange(index, 0, -1)) == [b"s0", b"s1"], "entries of kept keys are kept"
 
 

@@ -89,6 +89,8 @@ async def test_every_key_and_its_type(valkey_url: str, store: SessionStore) -> N
         assert found == {
             prefix + b"session:demo:ada:s1": b"string",
             prefix + b"user_sessions:demo:ada": b"zset",
+            prefix + b"app_sessions:demo": b"zset",
+            prefix + b"session_apps": b"set",
             prefix + b"app_state:demo": b"hash",
             prefix + b"user_state:demo:ada": b"hash",
         }
@@ -99,6 +101,10 @@ async def test_every_key_and_its_type(valkey_url: str, store: SessionStore) -> N
         assert client.ttl(prefix + b"app_state:demo") == -1
         assert client.ttl(prefix + b"user_state:demo:ada") == -1
         assert client.zrange(prefix + b"user_sessions:demo:ada", 0, -1) == [b"s1"]
+        assert client.zrange(prefix + b"app_sessions:demo", 0, -1) == [b"ada:s1"]
+        assert client.smembers(prefix + b"session_apps") == {b"demo"}
+        assert client.ttl(prefix + b"app_sessions:demo") == -1
+        assert client.ttl(prefix + b"session_apps") == -1
 
 
 async def test_no_key_outside_the_prefix_is_touched(valkey_url: str) -> None:

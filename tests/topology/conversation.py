@@ -44,7 +44,7 @@ async def manage(store: SessionStore) -> None:
     scanned = [one async for batch in store.scan() for one in batch]
     assert ref in [one.ref for one in scanned]
     (summary,) = await store.summaries([ref])
-    await store.index_session(summary)
+    await store.index_sessions([summary])
     await store.audit(fix=True)
     assert await store.find(["managed"]) == [[ref]]
     assert await store.expired("managed") == []

@@ -29,7 +29,7 @@ def session_header(summary: SessionSummary) -> Table:
     kind = " (ADK evaluation)" if summary.is_evaluation else ""
     rows = {
         "Session": Text(safe_text(ref.session_id) + kind, style="bold cyan"),
-        "Title": Text(safe_text(summary.title)),
+        "Title": Text(safe_text(summary.title or "")),
         "App": Text(safe_text(ref.app_name)),
         "User": Text(safe_text(ref.user_id)),
         "Created": _moment(tail.created_at),

@@ -1,31 +1,49 @@
--- Put a whole document at a session's key, unless another document stands there.
+-- Store a whole document, unless a different one is stored.
 --
--- KEYS  1 session document; on a single server also 2 the user's index
--- ARGV  1 document  2 TTL in ms, 0 for none  3 session id  4 '1' to replace what stands there
--- Returns 1 stored, 2 replaced, 3 the same document stood there, 0 another does and is kept, -1 a
--- value that is no document does. What stood there keeps its expiry, unless it may be replaced.
-local session, index = KEYS[1], KEYS[2]
-local document, ttl_ms, id, replaces = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
+-- KEYS  1 session document; on a single server also 2 user index, 3 app index, 4 set of apps
+-- ARGV  1 document  2 TTL in ms, 0 for none  3 session id  4 member of the app index  5 app name
+--       6 second of the last update  7 '1' to replace a different document
+-- Returns 1 stored, 2 replaced, 3 the same document is stored, 0 a different one is stored and
+-- kept, -1 a key of another type is kept. What is kept keeps its expiry.
+local session, index, app_index, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local document, ttl_ms = ARGV[1], math.min(tonumber(ARGV[2]), MAX_TTL_MS)
+local id, member, app, second = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local replaces = ARGV[7] == '1'
 
-local there = redis.pcall('GET', session)
-if type(there) == 'table' then
-  return -1
+local length = redis.pcall('STRLEN', session)
+if type(length) == 'table' then
+  return string.find(length.err, 'WRONGTYPE', 1, true) and -1 or length
 end
-if there and not replaces then
-  if there ~= document then
-    return 0
-  end
-  if index then
-    index_session(index, id, math.max(0, redis.call('PTTL', session)))
-  end
-  return 3
+local is_same = length == #document and redis.call('GET', session) == document
+if length > 0 and not replaces and not is_same then
+  return 0
+end
+local keeps = is_same and not replaces
+if keeps then
+  ttl_ms = redis.call('PTTL', session)
+elseif ttl_ms == 0 then
+  ttl_ms = -1
 end
 if index then
-  index_session(index, id, ttl_ms)
+  local rejected = rejection({
+    {session, 'string', 'SET'},
+    {index, 'zset', 'ZADD', ttl_ms > 0 and 'PEXPIREAT' or 'PERSIST'},
+    {app_index, 'zset', 'ZADD'},
+    {apps, 'set', 'SADD'},
+  })
+  if rejected then
+    return rejected
+  end
 end
-if ttl_ms > 0 then
-  redis.call('SET', session, document, 'PX', ttl_ms)
-else
-  redis.call('SET', session, document)
+if not keeps then
+  if ttl_ms > 0 then
+    redis.call('SET', session, document, 'PX', string.format('%.0f', ttl_ms))
+  else
+    redis.call('SET', session, document)
+  end
 end
-return not there and 1 or there == document and 3 or 2
+if index then
+  add_to_user(index, id, ttl_ms)
+  add_to_app(app_index, apps, member, app, second)
+end
+return is_same and 3 or length > 0 and 2 or 1

@@ -1,0 +1,185 @@
+"""Keep the indexes up to date: each user's sessions, each app's sessions by last update.
+
+On a single server the scripts that write a document also write its index entries. On a cluster
+these keys are on other nodes, and each is a call of its own. An index may name a session that does
+not exist; it never lacks one that does.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from adksess.store import scripts
+from adksess.store.base import StoreBase
+from adksess.store.batches import batched
+from adksess.store.connect import Client
+from adksess.store.errors import WrongType
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary
+from adksess.store.scripts import Argument, ScriptCall
+
+NOW = -1
+"""Stands for the second in which the server runs a script."""
+
+NEVER = -1
+"""The TTL in ms of a session that never expires."""
+
+_CLUSTER_GRACE = 60
+"""Seconds for which a cluster keeps an entry without a document, which may be on its way."""
+
+_SESSIONS_PER_CALL = 500
+_SAMPLE_SIZE = 32
+_SAMPLE_RATE = 8
+"""One of so many creates checks entries of the app's index: four for each new one, so that at most
+a quarter of the entries are stale where nobody lists sessions."""
+
+
+class IndexOperations(StoreBase):
+    """Operations on the indexes."""
+
+    async def index_sessions(self, sessions: Sequence[SessionSummary]) -> None:
+        """Add readable sessions to the indexes, with their present expiry and last update.
+
+        A newer entry in the app's index is kept. A key of another type in place of an index is
+        not changed.
+        """
+        readable = [one for one in sessions if one.tail is not None]
+        for batch in batched(readable, _SESSIONS_PER_CALL):
+            calls = [
+                call
+                for one in batch
+                for call in self._index_calls(one.ref, _ttl_ms(one), math.floor(one.updated))
+            ]
+            try:
+                await self._client.run_all(calls)
+            except WrongType:
+                for call in calls:
+                    with suppress(WrongType):
+                        await self._client.run_all([call])
+
+    async def not_indexed(self, refs: Sequence[SessionRef]) -> list[SessionRef]:
+        """Return the sessions that are missing from their user's index or their app's."""
+        of_users = [("ZSCORE", self.keys.user_sessions(*ref.user), ref.session_id) for ref in refs]
+        of_apps = [
+            ("ZSCORE", self.keys.app_sessions(ref.app_name), self.keys.app_member(ref))
+            for ref in refs
+        ]
+        scores = await self._scores([*of_users, *of_apps])
+        pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
+        return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
+
+    async def mark_complete(self) -> None:
+        """Record that every session is in the recency index: listings rely on it from now on."""
+        seconds, _ = await self._client.command("TIME")
+        await self._client.command("SET", self.keys.session_index(), int(seconds))
+
+    async def prune_app_sessions(self, app_name: str, members: Sequence[bytes]) -> None:
+        """Remove members of an app's recency index whose session does not exist."""
+        if not members:
+            return
+        index, apps = self.keys.app_sessions(app_name), self.keys.session_apps()
+        documents = self.keys.app_documents(app_name, members)
+        if not self.settings.is_cluster:
+            call = ScriptCall(
+                scripts.PRUNE_APP_SESSIONS, [index, apps, *documents], [app_name, *members]
+            )
+            await self._client.run_all([call])
+            return
+        scores = await self._client.run_all([("ZSCORE", index, member) for member in members])
+        seconds, _ = await self._client.command("TIME")
+        old = int(seconds) - _CLUSTER_GRACE
+        scores = [score if score is not None and score < old else None for score in scores]
+        await self._remove_stale(index, documents, members, scores)
+        await self._remove_empty_app(app_name)
+
+    async def prune_user_sessions(self, refs: Sequence[SessionRef]) -> None:
+        """Remove entries of one user's index whose session does not exist.
+
+        Those whose session exists get its present expiry.
+        """
+        if not refs:
+            return
+        index, documents = (
+            self.keys.user_sessions(*refs[0].user),
+            list(map(self.keys.session, refs)),
+        )
+        ids = [ref.session_id for ref in refs]
+        if not self.settings.is_cluster:
+            call = ScriptCall(scripts.PRUNE_USER_SESSIONS, [index, *documents], ids)
+            await self._client.run_all([call])
+            return
+        scores = await self._client.run_all([("ZSCORE", index, one) for one in ids])
+        await self._remove_stale(index, documents, ids, scores)
+
+    async def _scores(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """The answers to ZSCORE calls; 0 where the key is of another type."""
+        try:
+            return await self._client.run_all(calls)
+        except WrongType:
+            scores: list[Any] = []
+            for call in calls:
+                try:
+                    scores.append(await self._client.command(*call))
+                except WrongType:
+                    scores.append(0)
+            return scores
+
+    async def _remove_empty_app(self, app_name: str) -> None:
+        """Remove an app without sessions from the set of apps of a cluster."""
+        index, apps = self.keys.app_sessions(app_name), self.keys.session_apps()
+        if not await self._client.command("EXISTS", index):
+            await self._client.command("SREM", apps, app_name)
+            if await self._client.command("EXISTS", index):  # a session was created meanwhile
+                await self._client.command("SADD", apps, app_name)
+
+    async def _remove_stale(
+        self,
+        index: bytes,
+        documents: Sequence[bytes],
+        members: Sequence[Argument],
+        scores: Sequence[float | None],
+    ) -> None:
+        """Remove what has no document, unless its entry was written again meanwhile."""
+        exists = await self._client.run_all([("EXISTS", key) for key in documents])
+        stale: list[Argument] = []
+        for member, score, is_stored in zip(members, scores, exists, strict=True):
+            if score is not None and not is_stored:
+                stale += [member, repr(score)]
+        if stale:
+            await self._client.run_all([ScriptCall(scripts.REMOVE_ENTRIES, [index], stale)])
+
+    def _index_keys(self, ref: SessionRef) -> list[bytes]:
+        """The user index, the app index and the set of apps of a session."""
+        return [
+            self.keys.user_sessions(*ref.user),
+            self.keys.app_sessions(ref.app_name),
+            self.keys.session_apps(),
+        ]
+
+    def _index_calls(
+        self, ref: SessionRef, ttl_ms: int, second: int = NOW
+    ) -> list[tuple[Argument, ...] | ScriptCall]:
+        """Calls that add a session to the indexes, each in one slot."""
+        user_index, app_index, apps = self._index_keys(ref)
+        member = self.keys.app_member(ref)
+        return [
+            ScriptCall(scripts.ADD_USER_SESSION, [user_index], [ttl_ms, ref.session_id]),
+            ScriptCall(scripts.ADD_APP_SESSION, [app_index], [member, second]),
+            ("SADD", apps, ref.app_name),
+        ]
+
+    async def _index_on_cluster(
+        self, client: Client, ref: SessionRef, ttl_ms: int, second: int = NOW
+    ) -> None:
+        await scripts.run_all(client, self._index_calls(ref, ttl_ms, second))
+
+
+def _ttl_ms(summary: SessionSummary) -> int:
+    return NEVER if summary.ttl_seconds is None else max(1, int(summary.ttl_seconds * 1000))
+
+
+def sample_size() -> int:
+    """How many entries of the app's index the next create checks; mostly none."""
+    return _SAMPLE_SIZE if random.randrange(_SAMPLE_RATE) == 0 else 0  # noqa: S311

@@ -1,0 +1,6 @@
+-- Add a session to its user's index.
+--
+-- KEYS  1 user index
+-- ARGV  1 TTL in ms, -1 for never  2 session id
+add_to_user(KEYS[1], ARGV[2], math.min(tonumber(ARGV[1]), MAX_TTL_MS))
+return 1

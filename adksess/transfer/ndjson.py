@@ -242,6 +242,9 @@ def _check_tail(fields: Any, events: int) -> Tail:
     ttl = fields.get("ttl")
     if ttl is not None and (type(ttl) is not int or not 0 < ttl <= MAX_SECONDS):
         raise InvalidRecord("the ttl in its document is not between one second and ten years")
+    title = fields.get("title")
+    if title is not None and not isinstance(title, str):
+        raise InvalidRecord("the title in its document is not a text")
     try:
         return Tail(
             state=fields["state"],
@@ -251,6 +254,7 @@ def _check_tail(fields: Any, events: int) -> Tail:
             event_count=events,
             newest_event_time=_finite(fields["newest_event_time"]),
             ttl=ttl,
+            title=title,
         )
     except (KeyError, ValueError, TypeError, OverflowError) as exc:
         raise InvalidRecord("its document is not a session") from exc

@@ -186,7 +186,7 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     found = by_name(run("doctor", "-o", "json").out)
     assert found["index"]["status"] == "warn"
     assert found["index"]["detail"].startswith(
-        "3 sessions are missing from their index; 1 stale entry"
+        "2 sessions are missing from their index; 1 stale entry"
     )
     assert "1 written by other tools" in found["sessions"]["detail"]
     assert "demo/bob/broken" in found["unreadable"]["detail"]

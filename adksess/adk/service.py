@@ -69,9 +69,7 @@ class RedisSessionService(BaseSessionService):
         """
         settings = Settings.parse(uri, ttl=ttl, prefix=prefix)
         if options:
-            settings = settings.with_options(
-                **{name: str(value) for name, value in options.items()}
-            )
+            settings = settings.with_options(**options)
         self.store = store or SessionStore(settings)
         self._rejects_conflicts = self.store.settings.conflict == "reject"
         self._unconfirmed: deque[str] = deque(maxlen=_UNCONFIRMED_KEPT)

@@ -15,6 +15,7 @@ from adksess.store.errors import (
     InvalidName,
     InvalidURL,
     ServerUnavailable,
+    ServerUnreachable,
     SessionNotFound,
 )
 
@@ -93,6 +94,11 @@ def fail(exc: BaseException) -> ExitCode:
 
 
 def _sentence(exc: BaseException) -> str:
+    if isinstance(exc, ServerUnreachable):
+        return (
+            f"{exc.problem}: start Redis there, name another with --redis-url, or try "
+            "adksess serve --demo, which starts one."
+        )
     if not isinstance(exc, UsageError):
         return str(exc)
     command = exc.ctx.command_path if exc.ctx else "adksess"

@@ -1,5 +1,8 @@
 """redis-py clients for the settings: a single server, a cluster, behind sentinels."""
 
+import os
+import ssl
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -16,12 +19,14 @@ from redis.asyncio.sentinel import (
 from redis.backoff import NoBackoff
 
 from adksess.store.connection import IDLE_SECONDS, connection_class
+from adksess.store.credentials import PasswordFile, load_provider
 from adksess.store.errors import InvalidURL
 from adksess.store.settings import TIMEOUT, Settings
 
 Client: TypeAlias = "Redis | RedisCluster"
 
 _ONE_SERVER, _CLUSTER = ("standalone",), ("cluster",)
+_CERT_REQS = ("required", "optional", "none", ssl.CERT_REQUIRED, ssl.CERT_OPTIONAL, ssl.CERT_NONE)
 _CLUSTER_POOL = 10_000
 """A cluster's pool fails above its limit; RedisClient waits, at a much lower one."""
 
@@ -29,45 +34,91 @@ _CLUSTER_POOL = 10_000
 def new_client(settings: Settings) -> Client:
     """Return a redis-py client for the settings. It connects at its first command.
 
-    Raises InvalidURL for an option that redis-py does not know.
+    Raises InvalidURL for an option that redis-py does not know, and for files that do not exist.
     """
-    scheme = settings.scheme
+    _check_tls_options(settings)
     parts = urlsplit(settings.url)
-    login, at, hosts = parts.netloc.rpartition("@")
-    options = dict(settings.options)
-    options.pop("decode_responses", None)  # the store reads bytes
-    options.pop("health_check_interval", None)  # redis-py takes no fractions in a URL
-    sentinel_options = {
-        name.removeprefix("sentinel_"): options.pop(name)
-        for name in ("sentinel_username", "sentinel_password")
-        if name in options
-    }
-    base = "unix" if scheme == "unix" else "rediss" if scheme.startswith("rediss") else "redis"
-    path = "" if scheme == "redis+sentinel" else parts.path
-    first = hosts.split(",")[0]
+    login, _, hosts = parts.netloc.rpartition("@")
+    is_sentinel = settings.scheme.endswith("+sentinel")
     try:
-        kwargs: dict[str, Any] = dict(
-            parse_url(f"{base}://{login}{at}{first}{path}?{urlencode(options)}")
-        )
-        kwargs.setdefault("socket_timeout", TIMEOUT)
-        kwargs.setdefault("socket_connect_timeout", kwargs["socket_timeout"])
-        kwargs["retry"] = Retry(NoBackoff(), 0)  # RedisClient retries, and tells the scripts so
-        if scheme != "unix":
-            kwargs.setdefault("socket_keepalive", True)
-        kwargs["health_check_interval"] = settings.number(
-            "health_check_interval", IDLE_SECONDS, may_be_zero=True
-        )
-        if settings.is_cluster:
-            return _cluster_client(hosts, kwargs, tls=base == "rediss")
-        if scheme == "redis+sentinel":
-            return _sentinel_client(hosts, parts.path.strip("/"), kwargs, sentinel_options)
-        return _single_client(kwargs)
+        kwargs = _parse(settings, login, hosts.split(",")[0], "" if is_sentinel else parts.path)
+        if settings.scheme.endswith("+cluster"):
+            return _cluster_client(hosts, kwargs, tls=settings.has_tls)
+        if is_sentinel:
+            return _sentinel_client(hosts, parts.path.strip("/"), kwargs, tls=settings.has_tls)
+        return _single_client(kwargs, () if settings.single_slot else _ONE_SERVER)
+    except InvalidURL:
+        raise
     except (TypeError, ValueError, exceptions.RedisError) as exc:
-        known = ", ".join(sorted(settings.options)) or "none"
+        raise InvalidURL(_explain_options(exc, settings)) from exc
+
+
+def _parse(settings: Settings, login: str, host: str, path: str) -> dict[str, Any]:
+    """Return the arguments of redis-py's classes that a URL with one host means."""
+    texts = {name: value for name, value in settings.options.items() if isinstance(value, str)}
+    texts.pop("health_check_interval", None)  # redis-py takes no fractions in a URL
+    base = "unix" if settings.scheme == "unix" else "rediss" if settings.has_tls else "redis"
+    at = "@" if login else ""
+    kwargs: dict[str, Any] = dict(parse_url(f"{base}://{login}{at}{host}{path}?{urlencode(texts)}"))
+    kwargs |= {name: value for name, value in settings.options.items() if name not in texts}
+    kwargs.pop("decode_responses", None)  # the store reads bytes
+    kwargs.setdefault("socket_timeout", TIMEOUT)
+    kwargs.setdefault("socket_connect_timeout", kwargs["socket_timeout"])
+    kwargs["retry"] = Retry(NoBackoff(), 0)  # RedisClient retries, and tells the scripts so
+    if base != "unix":
+        kwargs.setdefault("socket_keepalive", True)
+    kwargs["health_check_interval"] = settings.number(
+        "health_check_interval", IDLE_SECONDS, may_be_zero=True
+    )
+    _add_credentials(kwargs)
+    return kwargs
+
+
+def _add_credentials(kwargs: dict[str, Any]) -> None:
+    """Replace `password_file`, and a `credential_provider` that is a name, by a provider."""
+    path = kwargs.pop("password_file", None)
+    provider = kwargs.get("credential_provider")
+    if (path and provider) or ((path or provider) and "password" in kwargs):
         raise InvalidURL(
-            f"redis-py does not accept the options in the Redis URL (given: {known}): correct "
-            "their names and values."
-        ) from exc
+            "The Redis URL has more than one login: keep one of password, password_file and "
+            "credential_provider."
+        )
+    if path:
+        kwargs["credential_provider"] = PasswordFile(path, kwargs.pop("username", None))
+    elif isinstance(provider, str):
+        kwargs["credential_provider"] = load_provider(provider)
+
+
+def _check_tls_options(settings: Settings) -> None:
+    """Raise InvalidURL for TLS options that redis-py rejects late, or without saying why."""
+    options = settings.options
+    if "ssl" in options and not settings.scheme.endswith("+sentinel"):
+        raise InvalidURL(
+            "ssl is no option of a Redis URL: write rediss:// for TLS, redis:// without."
+        )
+    if "ssl_cert_reqs" in options and options["ssl_cert_reqs"] not in _CERT_REQS:
+        raise InvalidURL(
+            f"ssl_cert_reqs={options['ssl_cert_reqs']} in the Redis URL is not known: use required "
+            "(default), optional or none."
+        )
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if (path := options.get(name)) is not None and not os.access(path, os.R_OK):
+            problem = "cannot be read" if Path(path).exists() else "does not exist"
+            raise InvalidURL(f"{name} in the Redis URL names a file that {problem}: {path}")
+
+
+def _explain_options(exc: Exception, settings: Settings) -> str:
+    """Return what redis-py has against the options. Their values may be secrets."""
+    named = next((name for name in settings.options if f"'{name}'" in str(exc)), None)
+    if named and isinstance(exc, TypeError):
+        return f"redis-py knows no option {named}: correct its name in the Redis URL."
+    if named:
+        return f"redis-py does not accept the value of {named} in the Redis URL: correct it."
+    known = ", ".join(sorted(settings.options)) or "none"
+    return (
+        f"redis-py does not accept the options in the Redis URL (given: {known}): correct "
+        "their names and values."
+    )
 
 
 async def close(client: Client) -> None:
@@ -91,14 +142,12 @@ async def drop_connections(client: Client) -> None:
         await pool.disconnect(inuse_connections=False)
 
 
-def _single_client(kwargs: dict[str, Any]) -> Client:
+def _single_client(kwargs: dict[str, Any], modes: tuple[str, ...]) -> Client:
     kwargs.pop("max_connections", None)  # RedisClient's semaphore applies it
     # One timeout covers the whole call, in RedisClient. redis-py's own would cost a task for each
     # write, through the wait_for() of Python 3.11, which loses cancellations.
     kwargs["socket_timeout"] = None
-    kwargs["connection_class"] = connection_class(
-        kwargs.get("connection_class", Connection), _ONE_SERVER
-    )
+    kwargs["connection_class"] = connection_class(kwargs.get("connection_class", Connection), modes)
     pool = ConnectionPool(**kwargs)
     pool.make_connection()  # connects to nothing, but checks every option
     return Redis.from_pool(pool)
@@ -116,18 +165,19 @@ def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     return client
 
 
-def _sentinel_client(
-    hosts: str, service: str, kwargs: dict[str, Any], sentinel_options: dict[str, str]
-) -> Client:
-    for name in ("host", "port", "connection_class", "max_connections"):
+def _sentinel_client(hosts: str, service: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
+    for name in ("host", "port", "connection_class", "max_connections", "ssl"):
         kwargs.pop(name, None)
-    shared = {k: v for k, v in kwargs.items() if k.startswith(("socket_", "ssl", "retry"))}
-    managed = (
-        SentinelManagedSSLConnection if kwargs.pop("ssl", False) else SentinelManagedConnection
-    )
+    logins = {
+        name.removeprefix("sentinel_"): kwargs.pop(name)
+        for name in ("sentinel_username", "sentinel_password")
+        if name in kwargs
+    }
+    shared = {k: v for k, v in kwargs.items() if k.startswith(("socket_", "ssl_", "retry"))}
+    managed = SentinelManagedSSLConnection if tls else SentinelManagedConnection
     kwargs["connection_class"] = connection_class(managed, _ONE_SERVER)
     sentinel = Sentinel(
-        _addresses(hosts, 26379), sentinel_kwargs={**shared, **sentinel_options}, **kwargs
+        _addresses(hosts, 26379), sentinel_kwargs={**shared, **logins, "ssl": tls}, **kwargs
     )
     return cast("Client", sentinel.master_for(service))
 

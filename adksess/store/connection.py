@@ -1,15 +1,16 @@
 """The connections of the store: redis-py's, with cancellation, idle checks and server modes."""
 
 import asyncio
-from collections.abc import Collection
+import ssl
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from redis import exceptions
+from redis.asyncio.connection import SSLConnection
 
 from adksess.store import cancellation
-from adksess.store.redis_errors import WrongMode
+from adksess.store.redis_errors import NoTls, WrongMode
 from adksess.store.settings import TIMEOUT
 
 try:  # not part of redis-py's documented API
@@ -22,24 +23,47 @@ IDLE_SECONDS = 1
 health_check_interval."""
 
 _WRITE_BUFFER = 2**40
+_PROBE_SECONDS = 1.0
 _CHECK_SHARE = 4  # a check takes at most this part of the time for connecting
 
 
 class _Connection:
     """A mixin for redis-py's connection classes; see `connection_class`."""
 
-    accepted_modes: Collection[str] = ()
+    accepted_modes: tuple[str, ...] = ()
     _reader: asyncio.StreamReader | None
     _writer: asyncio.StreamWriter | None
     next_health_check: float
 
     async def _connect(self) -> None:
         self.next_health_check = -1  # new connections are not checked
-        await super()._connect()  # type: ignore[misc]
+        if isinstance(self, SSLConnection):
+            await self._connect_tls()
+        else:
+            await super()._connect()  # type: ignore[misc]
         # Commands are in memory in any case. With a limit, the wait for a large one to be sent
         # could be cancelled, and redis-py would close the connection with a part of it sent.
         if self._writer:
             self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)
+
+    async def _connect_tls(self) -> None:
+        """Connect with TLS. Raises NoTls, soon: a server without waits for the end of a line."""
+        try:
+            async with asyncio.timeout(self._seconds_for_check()):
+                await super()._connect()  # type: ignore[misc]
+                return
+        except ssl.SSLCertVerificationError:
+            raise
+        except (TimeoutError, OSError) as exc:
+            if await _answers_without_tls(self.host, self.port):  # type: ignore[attr-defined]
+                raise NoTls from exc
+            if not isinstance(exc, TimeoutError):
+                raise
+        await super()._connect()  # type: ignore[misc]
+
+    def _seconds_for_check(self) -> float:
+        seconds: float = self.socket_connect_timeout or TIMEOUT  # type: ignore[attr-defined]
+        return seconds / _CHECK_SHARE
 
     async def on_connect_check_health(self, *args: Any, **options: Any) -> None:
         """Log in, and compare the mode of the server with that of the URL. Raises WrongMode."""
@@ -80,11 +104,14 @@ class _Connection:
         now = asyncio.get_running_loop().time()
         if not interval or self.next_health_check < 0 or now <= self.next_health_check:
             return
-        limit = (self.socket_connect_timeout or TIMEOUT) / _CHECK_SHARE  # type: ignore[attr-defined]
-        reply = None
-        with suppress(exceptions.ConnectionError, OSError):
+        reply = None  # also when the time is over
+        try:
             await self.send_command("PING", check_health=False)  # type: ignore[attr-defined]
-            reply = await self.read_response(timeout=limit)  # None when the time is over
+            reply = await self.read_response(timeout=self._seconds_for_check())
+        except exceptions.ResponseError:  # PING is not permitted
+            return
+        except (exceptions.ConnectionError, OSError):
+            pass
         if reply is None:
             await self.disconnect(nowait=True)
             await self.connect()  # type: ignore[attr-defined]
@@ -119,6 +146,19 @@ class _Connection:
                 _close_socket(writer.transport)
 
 
+async def _answers_without_tls(host: str, port: int) -> bool:
+    """Whether a Redis without TLS is at an address."""
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"PING\r\n")
+                return (await reader.read(1)) in (b"+", b"-")
+            finally:
+                writer.close()
+    return False
+
+
 def _close_socket(transport: asyncio.WriteTransport) -> None:
     """Do what a transport leaves to a callback of its loop, which does not run any more.
 
@@ -132,7 +172,7 @@ def _close_socket(transport: asyncio.WriteTransport) -> None:
 
 
 @cache  # a client is made for each event loop, and Runner.run() starts one for each call
-def connection_class(kind: Any, accepted_modes: Collection[str] = ()) -> Any:
+def connection_class(kind: Any, accepted_modes: tuple[str, ...] = ()) -> Any:
     """Return a subclass of a connection class of redis-py.
 
     It completes writes (see `cancellation`), checks idle connections, fails on a server in another

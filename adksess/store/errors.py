@@ -1,15 +1,15 @@
-"""Everything that can go wrong with stored sessions, each a sentence that a person can act on.
+"""The errors of adksess. Each message is a sentence that says what to do.
 
-No message holds a password or stored content: messages reach logs and screens.
+No message has a password or stored content: messages are logged and shown.
 """
 
 
 class AdksessError(Exception):
-    """Base of every error that adksess raises on purpose."""
+    """Base class of the errors of adksess."""
 
 
 class InvalidURL(AdksessError, ValueError):
-    """A Redis URL, or an option in its query, that cannot be used."""
+    """An invalid Redis URL, or an invalid option in its query."""
 
 
 class InvalidDuration(AdksessError, ValueError):
@@ -21,34 +21,42 @@ class InvalidCursor(AdksessError, ValueError):
 
 
 class InvalidName(AdksessError, ValueError):
-    """An app, user or session name that no key can be made of."""
+    """An app, user or session name that cannot be part of a key."""
 
 
 class ServerUnavailable(AdksessError):
-    """Redis did not answer, refused us, or cannot do the work now. Nothing was read as empty.
+    """Redis did not answer or rejected the request. Never reported as an empty result.
 
     After a write the outcome is unknown: it is safe to repeat it.
     """
 
 
+class ServerUnreachable(ServerUnavailable):
+    """No connection to Redis. `problem` is the first part of the message, without advice."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}: start Redis there, or correct the address in the URL.")
+        self.problem = problem
+
+
 class WrongType(AdksessError):
-    """A key that is ours by its name holds a value of another type. It is left untouched."""
+    """A key of adksess has a value of another type. It is not changed."""
 
 
 class SessionExists(AdksessError):
-    """The session id is taken."""
+    """A session with this id exists."""
 
 
 class SessionNotFound(AdksessError):
-    """There is no such session: never created, deleted, or expired."""
+    """The session does not exist: never created, deleted, or expired."""
 
 
 class SessionConflict(AdksessError):
-    """`conflict=reject`: somebody appended since this session was read."""
+    """`conflict=reject`: the session has changed since it was read."""
 
 
 class SessionUnreadable(AdksessError):
-    """The value at a session's key is not a session document. It is left untouched."""
+    """The value at a session's key is not a session document. It is not changed."""
 
 
 class SessionTooLarge(AdksessError):
@@ -56,4 +64,4 @@ class SessionTooLarge(AdksessError):
 
 
 class AmbiguousSession(AdksessError):
-    """A prefix that more than one session id starts with."""
+    """A prefix of more than one session id."""

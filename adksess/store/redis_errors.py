@@ -2,11 +2,14 @@
 
 import os
 import re
+import ssl
+from collections.abc import Iterator
 
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
-from adksess.store.errors import AdksessError, ServerUnavailable, WrongType
+from adksess.store.credentials import UnreadablePassword
+from adksess.store.errors import AdksessError, ServerUnavailable, ServerUnreachable, WrongType
 from adksess.store.settings import Settings
 
 
@@ -16,6 +19,10 @@ class WrongMode(exceptions.RedisError):
     def __init__(self, mode: str) -> None:
         super().__init__(mode)
         self.mode = mode
+
+
+class NoTls(exceptions.RedisError):
+    """A server that answers without TLS, for a URL with TLS."""
 
 
 _TRANSIENT = (
@@ -32,6 +39,7 @@ _PERMANENT = (  # although redis-py derives some of them from ConnectionError
     exceptions.AuthenticationWrongNumberOfArgsError,
     exceptions.NoPermissionError,
 )
+_MISCONFIGURED = (WrongMode, NoTls, UnreadablePassword, ssl.SSLCertVerificationError)
 _NOT_A_PRIMARY = (
     exceptions.ReadOnlyError,
     exceptions.BusyLoadingError,
@@ -45,7 +53,7 @@ def is_transient(exc: Exception) -> bool:
     """Whether a retry may succeed."""
     if isinstance(exc, AttributeError):
         return is_closed_writer(exc)
-    if _wrong_mode(exc) or isinstance(exc, _PERMANENT):
+    if isinstance(exc, _PERMANENT) or _misconfiguration(exc):
         return False
     return isinstance(exc, _TRANSIENT) or _READ_ONLY in str(exc)
 
@@ -67,22 +75,21 @@ def is_closed_writer(exc: AttributeError) -> bool:
 def explain(exc: Exception, settings: Settings) -> AdksessError:
     """Return what a redis-py exception means: a sentence with the next step and no secret."""
     where = f"Redis at {settings.redacted}"
-    if mode := _wrong_mode(exc):
-        return ServerUnavailable(_explain_mode(mode, where, settings))
+    if cause := _misconfiguration(exc):
+        return ServerUnavailable(f"{where}{_explain_configuration(cause, settings)}")
     for kind, sentence in _MEANINGS.items():
         if isinstance(exc, kind):
             return ServerUnavailable(sentence.format(where=where, what=_denied(exc)))
+    if _TOO_MANY in str(exc):
+        return ServerUnavailable(_NO_CONNECTION_LEFT.format(where=where))
     if isinstance(exc, exceptions.TimeoutError):
         return ServerUnavailable(
             f"{where} did not answer in time: see whether it is overloaded or the network is "
             "cut, with `adksess doctor`."
         )
     if isinstance(exc, exceptions.ResponseError):
-        return _explain_answer(exc, where)
-    return ServerUnavailable(
-        f"Cannot reach {where} ({_cause(exc)}): start Redis there, name another with "
-        "--redis-url, or try adksess serve --demo, which starts one."
-    )
+        return _explain_answer(exc, where, settings)
+    return ServerUnreachable(f"Cannot reach {where} ({_cause(exc)})")
 
 
 def without_content(exc: Exception) -> Exception | None:
@@ -93,7 +100,7 @@ def without_content(exc: Exception) -> Exception | None:
     return exc if is_content_free else None
 
 
-def _explain_answer(exc: exceptions.ResponseError, where: str) -> AdksessError:
+def _explain_answer(exc: exceptions.ResponseError, where: str, settings: Settings) -> AdksessError:
     """Return what an error answer means that redis-py has no class for.
 
     Redis 6 wraps the error of a command that a script ran: "ERR Error running script (…): -OOM …".
@@ -104,6 +111,11 @@ def _explain_answer(exc: exceptions.ResponseError, where: str) -> AdksessError:
             f"{where} holds a value of another type at a key of adksess: find it with "
             "`adksess doctor`."
         )
+    if "unknown command" in answer and "SENTINEL" in answer.upper():
+        return ServerUnavailable(
+            f"{where}: this is no sentinel: use {settings.scheme.partition('+')[0]}:// for a "
+            "single server, or the addresses of the sentinels (port 26379)."
+        )
     for code, kind in _WRAPPED.items():
         if code in answer:
             return ServerUnavailable(_MEANINGS[kind].format(where=where, what=_denied(exc)))
@@ -112,26 +124,49 @@ def _explain_answer(exc: exceptions.ResponseError, where: str) -> AdksessError:
     return ServerUnavailable(f"{where} answered with an error: {answer}")
 
 
-def _wrong_mode(exc: BaseException) -> str:
-    """Return the mode of the server if the URL has another, found in the causes too."""
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that led to it."""
     current: BaseException | None = exc
     while current is not None:
-        if isinstance(current, WrongMode):
-            return current.mode
-        current = current.__cause__
-    return ""
+        yield current
+        current = current.__cause__ or current.__context__
 
 
-def _explain_mode(mode: str, where: str, settings: Settings) -> str:
-    tls = "s" if settings.scheme.startswith("rediss") else ""
+def _misconfiguration(exc: BaseException) -> BaseException | None:
+    """Return the cause of an error that stays until URL, files or server are changed."""
+    for cause in _chain(exc):
+        if isinstance(cause, _MISCONFIGURED):
+            return cause
+        if "Cluster mode is not enabled" in str(cause):  # redis-py's text
+            return WrongMode("standalone")
+    return None
+
+
+def _explain_configuration(exc: BaseException, settings: Settings) -> str:
+    """Return the end of a sentence on a URL or a file that does not fit the server."""
+    plain = settings.scheme.partition("+")[0]
+    if isinstance(exc, UnreadablePassword):
+        return f": the password file cannot be read ({exc}): correct password_file in the URL."
+    if isinstance(exc, NoTls):
+        scheme = settings.scheme.replace("rediss", "redis", 1)
+        return f" does not use TLS: write {scheme}:// in the URL."
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        reason = exc.verify_message.rstrip(".")
+        if exc.verify_code in _OTHER_HOST:
+            return f" has the certificate of another host ({reason}): use the host that it names."
+        return (
+            f" has a certificate that is not trusted ({reason}): name the file of the CA that "
+            "signed it with ?ssl_ca_certs=FILE."
+        )
+    mode = getattr(exc, "mode", "")
     if mode == "cluster":
         return (
-            f"{where}: this is a cluster: use redis{tls}+cluster:// in the URL, or "
-            "?single_slot=true where one address serves the whole cluster."
+            f": this is a cluster: use {plain}+cluster:// in the URL, or ?single_slot=true where "
+            "one address serves the whole cluster."
         )
     if mode == "sentinel":
-        return f"{where}: this is a sentinel: use redis{tls}+sentinel://host:26379/SERVICE."
-    return f"{where}: this is no cluster: use redis{tls}:// in the URL."
+        return f": this is a sentinel: use {plain}+sentinel://host:26379/SERVICE."
+    return f": this is no cluster: use {plain}:// in the URL."
 
 
 def _denied(exc: Exception) -> str:
@@ -142,18 +177,25 @@ def _denied(exc: Exception) -> str:
 
 def _cause(exc: BaseException) -> str:
     """Return why a connection failed, in the operating system's words where it reported it."""
-    current: BaseException | None = exc
-    while current is not None:
-        if isinstance(current, OSError) and current.errno and current.errno > 0:
-            return os.strerror(current.errno)
-        if isinstance(current, OSError) and current.args:
-            return str(current.args[-1])
-        current = current.__cause__ or current.__context__
+    for cause in _chain(exc):
+        if isinstance(cause, ssl.SSLError):  # its errno is none of the operating system
+            return f"TLS: {(cause.reason or 'connection failed').lower().replace('_', ' ')}"
+        if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+            hint = ": maybe it wants rediss://" if isinstance(cause, ConnectionResetError) else ""
+            return os.strerror(cause.errno) + hint
+        if isinstance(cause, OSError) and cause.args:
+            return str(cause.args[-1])
     if isinstance(exc, MasterNotFoundError):
-        return "no primary found"
+        return "no primary found: no sentinel answers, or none knows this service"
     return "it closes the connection: maybe it is no Redis, or wants rediss://"
 
 
+_TOO_MANY = "max number of clients reached"
+_NO_CONNECTION_LEFT = (
+    "{where} has reached its limit of connections (maxclients): raise it, or see who holds them "
+    "with `redis-cli CLIENT LIST`."
+)
+_OTHER_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 _LOGIN_REJECTED = (
     "{where} refused the login: check user and password in the URL "
     "(redis://user:password@host:6379/0)."
@@ -173,8 +215,8 @@ _MEANINGS: dict[type[Exception], str] = {
     exceptions.ReadOnlyError: "{where} is a read-only replica: name the primary in the URL.",
     exceptions.ClusterDownError: "{where} lacks a node: see which with `redis-cli CLUSTER NODES`.",
     exceptions.InvalidResponse: (
-        "{where} does not answer as a Redis does: something else listens there. Stop it and start "
-        "Redis, or name another address with --redis-url."
+        "{where} does not answer as a Redis does: another program uses this address. Stop it and "
+        "start Redis, or correct the address in the URL."
     ),
     exceptions.BusyLoadingError: "{where} is still loading its data: try again in a moment.",
     exceptions.MaxConnectionsError: (

@@ -1,9 +1,10 @@
-"""Where sessions are: a Redis URL taken apart, with adksess's own options in its query."""
+"""Settings from a Redis URL, with options of adksess in its query."""
 
 import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from adksess.store.durations import parse_duration
@@ -22,11 +23,13 @@ SCHEMES = (
     "redis+cluster",
     "rediss+cluster",
     "redis+sentinel",
+    "rediss+sentinel",
 )
 CONFLICT_POLICIES = ("append", "reject")
 
-_OWN_OPTIONS = ("ttl", "prefix", "conflict")
-_SECRET = re.compile(r"password|secret|token|credential", re.IGNORECASE)
+_OWN_OPTIONS = ("ttl", "prefix", "conflict", "single_slot")
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_SECRET = re.compile(r"password(?!_file$)|secret|token", re.IGNORECASE)
 _HIDDEN = "***"
 
 
@@ -34,14 +37,16 @@ _HIDDEN = "***"
 class Settings:
     """A parsed Redis URL. Neither its repr nor `redacted` ever shows a password.
 
-    `ttl` is in seconds, 0 for no expiry. `options` are the query options for redis-py.
+    `ttl` is in seconds, 0 for no expiry. `options` are those for redis-py: texts from the query,
+    and objects of any type. With `single_slot`, one address serves a whole cluster.
     """
 
     url: str = field(repr=False)
     ttl: int = DEFAULT_TTL
     prefix: str = ""
     conflict: str = "append"
-    options: dict[str, str] = field(default_factory=dict, repr=False)
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+    single_slot: bool = False
 
     @classmethod
     def parse(
@@ -72,6 +77,7 @@ class Settings:
             prefix=own.get("prefix", "") if prefix is None else prefix,
             conflict=own.get("conflict", "append") if conflict is None else conflict,
             options=query,
+            single_slot=_boolean("single_slot", own.get("single_slot", "false")),
         )
         if settings.conflict not in CONFLICT_POLICIES:
             raise InvalidURL(
@@ -85,16 +91,22 @@ class Settings:
         """The URL's scheme, one of SCHEMES."""
         return _split(self.url).scheme
 
+    @property
+    def has_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        ssl = self.scheme.endswith("+sentinel") and self.options.get("ssl")
+        return self.scheme.startswith("rediss") or bool(ssl and _boolean("ssl", str(ssl)))
+
     @cached_property
     def is_cluster(self) -> bool:
-        """Whether keys live on several nodes, so that one script cannot touch two of them."""
-        return self.scheme.endswith("+cluster")
+        """Whether keys are on several nodes, so that no script may access two of them."""
+        return self.single_slot or self.scheme.endswith("+cluster")
 
     @property
     def redacted(self) -> str:
         """The server's address for people and logs: no password, no adksess options."""
         parts = _split(self.url)
-        query = {k: _HIDDEN if _SECRET.search(k) else v for k, v in self.options.items()}
+        query = {k: _HIDDEN if _SECRET.search(k) else v for k, v in self._texts().items()}
         shown = parts._replace(
             netloc=_hide_password(parts.netloc), query=urlencode(query, safe="*/:,")
         )
@@ -102,28 +114,49 @@ class Settings:
 
     @property
     def uri(self) -> str:
-        """The whole URI, password and options included, for ADK's --session_service_uri."""
+        """The whole URI with password and options, for ADK's --session_service_uri.
+
+        Options that are objects have no place in a URI.
+        """
         own = {"ttl": str(self.ttl), "prefix": self.prefix, "conflict": self.conflict}
-        query = {**self.options, **{name: value for name, value in own.items() if value}}
+        own["single_slot"] = "true" if self.single_slot else ""
+        query = {**self._texts(), **{name: value for name, value in own.items() if value}}
         return _join(_split(self.url)._replace(query=urlencode(query)))
 
     def number(self, option: str, default: float, *, may_be_zero: bool = False) -> float:
         """Return a numeric option for redis-py. Raises InvalidURL when it is not a number."""
         try:
             number = float(self.options.get(option, default))
-        except ValueError as exc:
+        except (TypeError, ValueError) as exc:
             raise InvalidURL(f"{option} in the Redis URL is not a number.") from exc
         if not math.isfinite(number) or number < 0 or (number == 0 and not may_be_zero):
             raise InvalidURL(f"{option} in the Redis URL must be more than 0.")
         return number
 
-    def with_options(self, **options: str) -> "Settings":
-        """The same settings with further options for redis-py."""
-        return replace(self, options={**self.options, **options})
+    def with_options(self, **options: Any) -> "Settings":
+        """Return the same settings with further options for redis-py; None is not given."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return replace(self, options={**self.options, **given})
+
+    def _texts(self) -> dict[str, str]:
+        return {
+            name: str(value)
+            for name, value in self.options.items()
+            if isinstance(value, str | int | float)
+        }
+
+
+def _boolean(option: str, text: str) -> bool:
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise InvalidURL(
+            f"{option}={text} in the Redis URL is not known: use true or false."
+        ) from None
 
 
 def _split(url: str) -> SplitResult:
-    """Split a URL. No message repeats it: a password may stand anywhere in a broken one."""
+    """Split a URL. No message repeats it: a broken one may have the password anywhere."""
     try:
         parts = urlsplit(url)
     except ValueError:  # its text repeats the password
@@ -136,7 +169,7 @@ def _split(url: str) -> SplitResult:
         raise InvalidURL(f"The Redis URL must start with one of {known}.")
     if parts.fragment or "@" in parts.path + parts.query:
         raise InvalidURL(
-            "The Redis URL has a # or @ where none can stand: percent-encode special "
+            "The Redis URL has a # or @ in a wrong place: percent-encode special "
             "characters in the password (%23 for #, %40 for @, %2F for /, %3F for ?)."
         )
     if parts.scheme == "unix":
@@ -147,14 +180,14 @@ def _split(url: str) -> SplitResult:
         address = urlsplit(f"//{host}")
         try:
             _ = address.port
-        except ValueError:  # its text repeats what stands there
+        except ValueError:  # its text repeats the port
             raise InvalidURL("The port in the Redis URL is not a number up to 65535.") from None
         if not address.hostname:
             raise InvalidURL(f"The Redis URL names no host: write {parts.scheme}://host:6379/0.")
-    if parts.scheme == "redis+sentinel" and not parts.path.strip("/"):
+    if parts.scheme.endswith("+sentinel") and not parts.path.strip("/"):
         raise InvalidURL(
-            "A redis+sentinel:// URL needs the service's name, such as "
-            "redis+sentinel://host:26379,host2:26379/mymaster?db=0."
+            f"A {parts.scheme}:// URL needs the service's name, such as "
+            f"{parts.scheme}://host:26379,host2:26379/mymaster?db=0."
         )
     database = parts.path.strip("/")
     if parts.scheme in ("redis", "rediss", "valkey") and database and not database.isdecimal():
@@ -166,7 +199,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _join(parts: SplitResult) -> str:
-    """A URL again, by hand: urlunsplit() drops the // of schemes it does not know."""
+    """Return a URL of its parts; urlunsplit() drops the // of schemes it does not know."""
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
 

@@ -9,6 +9,7 @@ from redis.asyncio import (
     UnixDomainSocketConnection,
 )
 from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.credentials import UsernamePasswordCredentialProvider
 
 from adksess.store.connect import new_client
 from adksess.store.errors import InvalidURL
@@ -98,6 +99,51 @@ async def test_an_option_that_redis_py_refuses_is_named(query: str) -> None:
     assert SECRET not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("rediss://host?ssl_cert_reqs=CERT_NONE", r"use required \(default\), optional or none"),
+        ("redis://host?ssl=true", "write rediss:// for TLS, redis:// without"),
+        ("rediss://host?ssl_ca_certs=/no/ca.pem", "names a file that does not exist: /no/ca.pem"),
+        ("rediss://host?ssl_certfile=/no/it.crt", "ssl_certfile in the Redis URL names a file"),
+        ("redis://host?single_slot=maybe", "use true or false"),
+        ("redis://host?socket_keepalive_=1", "knows no option socket_keepalive_"),
+        ("redis://host?retry_on_timeout=x&db=x", "does not accept the value of db"),
+        ("redis://host?credential_provider=no_such_module:f", "cannot be imported"),
+        ("redis://host?credential_provider=json", "write module:function"),
+        ("redis://host?credential_provider=builtins:dict", "and returned dict"),
+        (f"redis://:{SECRET}@host?password_file=x", "more than one login"),
+        ("redis://host?password_file=x&credential_provider=a:b", "more than one login"),
+    ],
+)
+def test_an_option_that_is_wrong_gets_the_accepted_words(url: str, says: str) -> None:
+    with pytest.raises(InvalidURL, match=says) as error:
+        new_client(Settings.parse(url))
+    assert SECRET not in str(error.value)
+
+
+def test_options_that_are_objects_or_none() -> None:
+    provider = UsernamePasswordCredentialProvider("ada", SECRET)
+    settings = Settings.parse("redis://host?max_connections=7").with_options(
+        credential_provider=provider,
+        username=None,
+        socket_timeout=None,
+        socket_connect_timeout=1.5,
+        db=3,
+        socket_keepalive=False,
+    )
+    assert settings.number("socket_timeout", 5) == 5
+    kwargs = new_client(settings).connection_pool.connection_kwargs
+    assert kwargs["credential_provider"] is provider
+    assert (kwargs["socket_connect_timeout"], kwargs["db"]) == (1.5, 3)
+    assert kwargs["socket_keepalive"] is False
+    assert "username" not in kwargs
+    assert "provider" not in settings.uri
+    assert settings.redacted == (
+        "redis://host?max_connections=7&socket_connect_timeout=1.5&db=3&socket_keepalive=False"
+    )
+
+
 async def test_each_scheme_has_its_client() -> None:
     def client(url: str) -> Redis | RedisCluster:
         return new_client(Settings.parse(url))
@@ -107,7 +153,7 @@ async def test_each_scheme_has_its_client() -> None:
     kwargs = plain.connection_pool.connection_kwargs
     assert (kwargs["host"], kwargs["port"], kwargs["db"]) == ("host", 7000, 3)
     assert (kwargs["username"], kwargs["password"]) == ("u", SECRET)
-    assert kwargs["socket_timeout"] is None, "Server holds the clock, over the whole call"
+    assert kwargs["socket_timeout"] is None, "RedisClient limits the whole call"
     secure = client("rediss://host")
     assert isinstance(secure, Redis)
     assert issubclass(secure.connection_pool.connection_class, SSLConnection)
@@ -117,10 +163,19 @@ async def test_each_scheme_has_its_client() -> None:
     assert local.connection_pool.connection_kwargs["path"] == "/run/redis.sock"
     assert isinstance(client("redis+cluster://a:1,b"), RedisCluster)
     assert isinstance(client("rediss+cluster://a:1,b"), RedisCluster)
-    watched = client("redis+sentinel://a:1,b/main?db=2")
-    assert isinstance(watched, Redis)
-    assert isinstance(watched.connection_pool, SentinelConnectionPool)
-    assert watched.connection_pool.connection_kwargs["db"] == 2
+    for url, is_tls in (
+        ("redis+sentinel://a:1,b/main?db=2", False),
+        ("rediss+sentinel://a:1,b/main?db=2", True),
+        ("redis+sentinel://a:1,b/main?db=2&ssl=true", True),
+        ("redis+sentinel://a:1,b/main?db=2&ssl=false", False),
+    ):
+        watched = client(url)
+        assert isinstance(watched, Redis)
+        pool = watched.connection_pool
+        assert isinstance(pool, SentinelConnectionPool)
+        assert pool.connection_kwargs["db"] == 2
+        for one in (watched, *pool.sentinel_manager.sentinels):
+            assert issubclass(one.connection_pool.connection_class, SSLConnection) is is_tls
 
 
 def test_commands_are_packed_as_redis_py_packs_them() -> None:

@@ -1,9 +1,11 @@
 """TLS with a private CA and client certificates, and a unix socket."""
 
+import asyncio
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from redis.credentials import CredentialProvider
 
 from adksess import RedisSessionService, SessionStore
 from adksess.store.errors import ServerUnavailable
@@ -26,15 +28,19 @@ async def test_tls_with_a_private_ca_and_a_client_certificate(
         tls_url(tls_port, certificates.ca, certificates.client)
     ) as service:
         await converse(service)
+    ours, stranger = certificates.client, certificates.stranger
+    other_host = tls_url(tls_port, certificates.ca, ours).replace("127.0.0.1", "localhost")
     wrong = [
-        tls_url(tls_port, certificates.ca, None),
-        tls_url(tls_port, certificates.ca, certificates.stranger),
-        tls_url(tls_port, certificates.stranger[0], certificates.client),
-        f"redis://127.0.0.1:{tls_port}/0",
+        # the alert may come too late to be read
+        (tls_url(tls_port, certificates.ca, None), "TLS: .*certificate required|reset by peer"),
+        (tls_url(tls_port, certificates.ca, stranger), "TLS: .*unknown ca|reset by peer"),
+        (tls_url(tls_port, stranger[0], ours), r"not trusted .self-signed .*\?ssl_ca_certs=FILE"),
+        (other_host, "has the certificate of another host"),
+        (f"redis://127.0.0.1:{tls_port}/0", "wants rediss://"),
     ]
-    for url in wrong:
+    for url, says in wrong:
         async with RedisSessionService(store=SessionStore(url, retries=0)) as service:
-            with pytest.raises(ServerUnavailable, match="Cannot reach Redis"):
+            with pytest.raises(ServerUnavailable, match=says):
                 await service.list_sessions(app_name="demo", user_id="ada")
 
 
@@ -61,3 +67,93 @@ async def test_a_refused_login_names_no_password(tmp_path: Path) -> None:
                 while seen is not None:
                     assert "s3cr3t" not in str(seen) + repr(seen)
                     seen = seen.__cause__
+
+
+async def test_tls_at_a_server_without(valkey_url: str) -> None:
+    """It waits for the end of what it takes for a command, and does not answer."""
+    async with SessionStore(f"rediss{valkey_url.removeprefix('redis')}?socket_timeout=40") as store:
+        with pytest.raises(ServerUnavailable, match="does not use TLS: write redis://"):
+            async with asyncio.timeout(30):
+                await store.key_count()
+
+
+async def test_no_connection_left(tmp_path: Path) -> None:
+    with running(valkey_binary(), tmp_path) as server, server.client() as client:
+        client.config_set("maxclients", "2")
+        with server.client() as other:
+            other.ping()
+            async with SessionStore(server.url, retries=1) as store:
+                with pytest.raises(ServerUnavailable, match=r"limit of connections \(maxclients\)"):
+                    await store.key_count()
+
+
+async def test_a_password_file_is_read_at_each_connect(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    with running(valkey_binary(), tmp_path, requirepass="first") as server:
+        url = f"redis://127.0.0.1:{server.port}/0?password_file={quote(str(path))}"
+        async with SessionStore(url) as store:
+            with pytest.raises(ServerUnavailable, match=r"password: No such file or directory"):
+                await store.key_count()
+            path.write_text("first\n")
+            assert await store.key_count() == 0
+            with server.client(password="first") as client:
+                client.config_set("requirepass", "second")
+                client.client_kill_filter(_type="normal")
+            path.write_text("second")
+            assert await store.key_count() == 0
+            path.write_bytes(b"\xff")
+            await store.aclose()
+            with pytest.raises(ServerUnavailable, match="no UTF-8 text"):
+                await store.key_count()
+
+
+async def test_a_user_with_a_password_file(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("s3cr3t")
+    with running(valkey_binary(), tmp_path) as server:
+        with server.client() as client:
+            client.acl_setuser("ada", True, passwords="+s3cr3t", keys="*", commands=["+@all"])
+            client.acl_setuser("default", False)
+        url = f"redis://ada@127.0.0.1:{server.port}/0?password_file={quote(str(path))}"
+        async with SessionStore(url) as store:
+            assert await store.key_count() == 0
+
+
+class Rotating(CredentialProvider):
+    """Another password at each connect."""
+
+    def __init__(self, *passwords: str) -> None:
+        self.passwords = list(passwords)
+
+    def get_credentials(self) -> tuple[str]:
+        return (self.passwords.pop(0),)
+
+    async def get_credentials_async(self) -> tuple[str]:
+        return self.get_credentials()
+
+
+def provider() -> Rotating:
+    return Rotating("first", "first")
+
+
+async def test_a_credential_provider(tmp_path: Path) -> None:
+    with running(valkey_binary(), tmp_path, requirepass="first") as server:
+        options = {
+            "credential_provider": Rotating("first", "second"),
+            "username": None,
+            "password": None,
+            "socket_timeout": None,
+            "max_connections": 1,
+            "protocol": 2,
+        }
+        async with RedisSessionService(server.url, **options) as service:
+            await converse(service)
+            with server.client(password="first") as client:
+                client.config_set("requirepass", "second")
+                client.client_kill_filter(_type="normal")
+            await converse(service)
+            with server.client(password="second") as client:
+                client.config_set("requirepass", "first")
+        url = f"{server.url}?credential_provider={__name__}:provider"
+        async with RedisSessionService(url) as service:
+            await converse(service)

@@ -29,6 +29,7 @@ from adksess.store.errors import (
     SessionExists,
     SessionNotFound,
 )
+from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.models import StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
@@ -129,7 +130,9 @@ class RedisSessionService(BaseSessionService):
         A session whose document cannot be read is left out; `adksess doctor` names it.
         """
         if user_id is None:
-            found = [s async for batch in self.store.scan(app_name) for s in batch]
+            only = SessionFilter(apps=(app_name,))
+            plan = await self.store.plan(only)
+            found = [s async for batch in self.store.query(plan, only) for s in batch]
         else:
             found = await self.store.user_summaries(app_name, user_id)
         users = {summary.ref.user_id for summary in found}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from adksess.store.batches import batched
 from adksess.store.keys import MIN_PREFIX, SessionRef, UserRef
+from adksess.store.recency import SMALL
 from adksess.store.scan import ScanOperations, scan_keys
 
 _NAMES_PER_CALL = 500
@@ -25,12 +26,7 @@ class ResolveOperations(ScanOperations):
         answers = [[ref for ref in refs if ref in existing] for refs in spelled]
         open_names = [name for name, refs in zip(names, answers, strict=True) if not refs]
         if open_names:
-            pattern = (
-                self.keys.session_id_pattern(open_names[0])
-                if len(open_names) == 1
-                else self.keys.sessions_pattern()
-            )
-            by_id = await self._by_id(pattern)
+            by_id = await self._by_id(open_names, exact=exact)
             ordered = sorted(by_id)
             for name, refs in zip(names, answers, strict=True):
                 if not refs:
@@ -41,9 +37,12 @@ class ResolveOperations(ScanOperations):
     async def expired(self, session_id: str) -> list[tuple[UserRef, float]]:
         """Return users whose index holds an id that has expired, and when (Unix seconds).
 
-        An index entry is removed some time after its session expired, so this is a hint.
+        An index entry is removed some time after its session expired, so this is a hint. None of
+        a large database, where reading every user's index takes seconds.
         """
         found: list[tuple[UserRef, float]] = []
+        if await self.key_count() > SMALL:
+            return found
         seconds, _ = await self._client.command("TIME")
         pattern = self.keys.user_sessions_pattern()
         async for batch in scan_keys(self._client, pattern, kind="zset"):
@@ -67,13 +66,26 @@ class ResolveOperations(ScanOperations):
                     "/".join(parts[:first]), "/".join(parts[first:second]), "/".join(parts[second:])
                 )
 
-    async def _by_id(self, pattern: bytes) -> dict[str, list[SessionRef]]:
+    async def _by_id(self, names: Sequence[str], *, exact: bool) -> dict[str, list[SessionRef]]:
+        """The sessions whose id is one of the names, or starts with one unless `exact`."""
+        pattern = (
+            self.keys.session_id_pattern(names[0])
+            if len(names) == 1
+            else self.keys.sessions_pattern()
+        )
+        wanted = set(names)
+        lengths = set() if exact else {len(name) for name in names}
         by_id: dict[str, list[SessionRef]] = {}
         async for batch in scan_keys(self._client, pattern):
             for key in batch:
                 ref = self.keys.parse_session(key)
-                if ref and ref not in (same := by_id.setdefault(ref.session_id, [])):
-                    same.append(ref)
+                if ref is None:
+                    continue
+                one = ref.session_id
+                if one in wanted or any(one[:length] in wanted for length in lengths):
+                    same = by_id.setdefault(one, [])
+                    if ref not in same:
+                        same.append(ref)
         return by_id
 
     async def _existing(self, refs: Sequence[SessionRef]) -> set[SessionRef]:

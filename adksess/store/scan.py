@@ -20,6 +20,11 @@ from adksess.store.scripts import Argument, ScriptCall
 
 _SUMMARIES_PER_CALL = 500
 _KEYS_PER_SCAN = 1_000
+_FIRST_SCANS = 10
+_KEYS_PER_LATER_SCAN = 10_000
+"""Keys per step of SCAN once the first ten steps have shown that the database is large: a step
+takes Valkey 9.1 about 2 ms then, and a pass over a million keys half the time.
+"""
 _INDEXES_PER_CALL = 100
 """Users' indexes that are read whole in one call: a thousand may name a million sessions."""
 
@@ -131,9 +136,11 @@ async def scan_keys(
 ) -> AsyncGenerator[list[bytes], None]:
     """Yield keys that match a pattern, and are of a type; as with SCAN, a key may come twice."""
     cursors: dict[str, int] = {}
-    options = ["MATCH", pattern, "COUNT", _KEYS_PER_SCAN, *(("TYPE", kind) if kind else ())]
+    steps = 0
 
     async def step(redis: Client, attempt: int) -> list[bytes]:
+        count = _KEYS_PER_SCAN if steps < _FIRST_SCANS else _KEYS_PER_LATER_SCAN
+        options = ["MATCH", pattern, "COUNT", count, *(("TYPE", kind) if kind else ())]
         if isinstance(redis, RedisCluster):
             return await _scan_cluster(redis, options, cursors)
         cursor, batch = await redis.execute_command("SCAN", cursors.get("", 0), *options)
@@ -142,6 +149,7 @@ async def scan_keys(
 
     while True:
         batch = await client.call(step)
+        steps += 1
         if batch:
             yield batch
         if not any(cursors.values()):

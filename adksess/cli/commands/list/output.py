@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from adksess.cli.commands.list import DEFAULT_LIMIT, ListOptions, ListOutput
+from adksess.cli.commands.list.options import DEFAULT_LIMIT, ListOptions, ListOutput
 from adksess.cli.commands.list.read import Listing, read_listing
 from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.json_output import write_json, write_json_array

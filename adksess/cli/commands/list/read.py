@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from adksess.cli.commands.list import ListOptions, ListOutput, SortBy
+from adksess.cli.commands.list.options import ListOptions, ListOutput, SortBy
 from adksess.cli.empty import explain_empty
 from adksess.cli.render.progress import Meter
 from adksess.cli.selection import keep_statuses

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from adksess.cli.commands.list import ListOptions, ListOutput
+from adksess.cli.commands.list.options import ListOptions, ListOutput
 from adksess.cli.commands.list.output import listing_table
 from adksess.cli.commands.list.read import read_listing
 from adksess.cli.errors import UsageProblem

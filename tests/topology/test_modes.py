@@ -45,6 +45,7 @@ def test_a_command_on_a_cluster_named_as_one_server(
     result = cli(*command, "-r", node.url)
     shown = " ".join((result.out + result.err).split())
     assert "this is a cluster: use redis+cluster://" in shown
+    assert "serve --demo" not in shown
     assert result.code == 4
 
 

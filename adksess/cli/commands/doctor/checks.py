@@ -8,9 +8,8 @@ from adksess.cli.render.text import counted, human_size
 from adksess.cli.runner import with_store
 from adksess.store.audit import Audit, Findings
 from adksess.store.durations import format_duration
-from adksess.store.errors import AdksessError, ServerUnavailable
+from adksess.store.errors import AdksessError, ServerUnavailable, ServerUnreachable
 from adksess.store.models import OLDEST_REDIS, ServerInfo
-from adksess.store.redis_errors import is_transient
 from adksess.store.settings import Settings
 
 Status = Literal["ok", "warn", "fail"]
@@ -36,8 +35,8 @@ def check_redis(settings: Settings) -> list[Check]:
     try:
         info = with_store(settings, lambda store: store.check())
     except ServerUnavailable as exc:
-        is_answering = isinstance(exc.__cause__, Exception) and not is_transient(exc.__cause__)
-        remedy = _FIX_FIRST if is_answering else "adksess serve --demo starts an embedded server."
+        is_missing = isinstance(exc, ServerUnreachable)
+        remedy = "adksess serve --demo starts an embedded server." if is_missing else _FIX_FIRST
         return [Check("redis", "fail", str(exc), remedy)]
     return list(check_server(info, settings))
 

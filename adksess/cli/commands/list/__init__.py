@@ -1,9 +1,6 @@
 """`adksess list`: the stored sessions, as a table, JSON, NDJSON, CSV or ids."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 

@@ -13,7 +13,7 @@ from adksess.cli.errors import KNOWN, ExitCode, fail, naming
 
 _PANELS = {
     "Run agents": ("serve", "init", "adk", "doctor"),
-    "Inspect": ("list", "show", "stats"),
+    "Inspect": ("list", "show", "search", "stats"),
     "Modify": ("ttl", "delete", "trim", "flush"),
     "Transfer": ("export", "import", "migrate"),
     "Help": ("help",),

@@ -43,6 +43,14 @@ class PartOperations(ScanOperations):
                     found.append(end)
         return found
 
+    async def read_documents(self, refs: Sequence[SessionRef]) -> list[bytes | None]:
+        """Return the documents as stored, None for a missing one or a key of another type."""
+        keys = [self.keys.session(ref) for ref in refs]
+        if self.settings.is_cluster:  # the keys are on several nodes
+            answers = await self._client.run_all([("MGET", key) for key in keys])
+            return [answer[0] for answer in answers]
+        return list(await self._client.command("MGET", *keys)) if keys else []
+
     async def read_heads(self, refs: Sequence[SessionRef], *, size: int) -> list[bytes]:
         """Return the first `size` bytes of each document, empty for a missing one."""
         heads: list[bytes] = []

@@ -1,10 +1,13 @@
 """The command line, whole processes: beside the barest program that could do the job."""
 
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
 
+from adksess.store.keys import SessionRef
+from adksess.store.store import SessionStore
 from tests.bench.filling import multiply
 from tests.bench.lab import Lab, NotMeasured, child_environment, python
 from tests.bench.services import APP, OWN, USER, open_service, session_of
@@ -58,6 +61,18 @@ while True:
         for key in keys:
             pipeline.getrange(key, -400, -1).pttl(key)
         pipeline.execute()
+    if not cursor:
+        break
+"""
+MGET_ALL = """
+import sys
+import redis
+
+client, cursor = redis.Redis.from_url(sys.argv[1]), 0
+while True:
+    cursor, keys = client.scan(cursor, match="session:*", count=1000)
+    for start in range(0, len(keys), 140):
+        client.mget(keys[start : start + 140])
     if not cursor:
         break
 """
@@ -176,3 +191,39 @@ async def show_end(lab: Lab) -> Pair:
         for session in (short, long)
     ]
     return Pair(*await race(*calls, rounds=lab.pick(9, 3)))
+
+
+@row(
+    "cli-search-20k",
+    "adksess search of 20,000 sessions of 28 kB",
+    against="SCAN, MGET",
+    target=within(1.4),
+)
+async def search_all(lab: Lab) -> Pair:
+    url = await _long_sessions(lab)
+    own = adksess(lab, "search", "a needle", "-r", url)
+    return Pair(*await race(program(lab, MGET_ALL, url), own, rounds=lab.pick(5, 3)))
+
+
+@row(
+    "cli-search-first",
+    "adksess search -n 1, found in the newest session",
+    against="adksess list",
+    target=within(1.5),
+)
+async def search_first(lab: Lab) -> Pair:
+    url = await _long_sessions(lab)
+    own = adksess(lab, "search", "a needle", "-n", "1", "-r", url)
+    return Pair(*await race(adksess(lab, "list", "-r", url), own, rounds=lab.pick(9, 3)))
+
+
+async def _long_sessions(lab: Lab) -> str:
+    """Store long sessions, the newest of which has one more message. Returns the URL."""
+    url = lab.database()
+    service = open_service(OWN, lab, url)
+    await multiply(service, url, lab.pick(20_000, 1_000), events=40)
+    session = await session_of(service, 1)
+    event = {"author": "user", "content": {"parts": [{"text": "This is a needle."}]}}
+    async with SessionStore(url) as store:
+        await store.append(SessionRef(APP, USER, session.id), event, timestamp=time.time())
+    return url

@@ -48,7 +48,8 @@ async def multiply(
     async with client(url) as redis:
         keys = [key async for key in redis.scan_iter(match="*@@@@@@@@*")]
         script = redis.register_script(_COPY)
-        for first in range(0, count, _BATCH):
-            last = min(first + _BATCH, count) - 1
+        batch = _BATCH // max(1, events)  # a script that copies long ones takes seconds
+        for first in range(0, count, batch):
+            last = min(first + batch, count) - 1
             await script(keys, [first, last, _USER, _ID, per_user])
         await redis.delete(*keys)

@@ -3,10 +3,15 @@
 import os
 import sys
 from importlib import import_module
+from importlib.abc import InspectLoader
+from importlib.util import find_spec
+from inspect import CO_OPTIMIZED
+from keyword import iskeyword
+from types import CodeType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from adksess.cli.command import Command, with_plain_flags
 from adksess.cli.errors import KNOWN, ExitCode, fail, naming
@@ -16,55 +21,74 @@ _PANELS = {
     "Inspect": ("list", "show", "search", "stats"),
     "Modify": ("ttl", "delete", "trim", "flush"),
     "Transfer": ("export", "import", "migrate"),
-    "Help": ("help",),
+    "Help": ("help", "completion"),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
-
-# A command's module in adksess.cli.commands, where it has another name.
-_MODULES = {
-    "import": "import_",
-}
 
 _ALIASES = {"ls": "list", "rm": "delete"}
 
 
 class _Commands(TyperGroup):
-    """The commands. A module is imported when its command is run, or for --help."""
+    """The commands, each imported when it is needed."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        names: dict[str, Any] = dict.fromkeys(_PANEL_OF)
-        self.commands = names  # Typer lists these, and suggests them for a wrong name
-
-    def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
-        return with_plain_flags(super().get_params(ctx))
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(_PANEL_OF)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
-        """Return the name, summary and heading of a command, or None."""
-        found = _find(cmd_name)
-        return found and found.listed(cmd_name, _PANEL_OF[_ALIASES.get(cmd_name, cmd_name)])
+        name = _ALIASES.get(cmd_name, cmd_name)
+        if name not in _PANEL_OF:
+            return None
+        module = import_module(_module_of(name))
+        (found,) = [value for value in vars(module).values() if isinstance(value, Command)]
+        return found.build(cmd_name, _PANEL_OF[name])
 
-    def resolve_command(  # type: ignore[override]
-        self, ctx: typer.Context, args: list[str]
-    ) -> tuple[str | None, Any, list[str]]:
-        """Find the command to run: with its options, which a list of commands does not need."""
-        name, _, rest = super().resolve_command(ctx, args)
-        found = _find(name or "")
-        return name, found and found.build(name or "", ""), rest
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Find the command to run. For a wrong name, Typer suggests one of `commands`."""
+        names: dict[str, Any] = dict.fromkeys(_PANEL_OF)
+        self.commands = names
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Print the help with commands that have a summary only: no module is imported."""
+        summaries = [
+            TyperCommand(name, help=_summary(_module_of(name)), rich_help_panel=panel)
+            for name, panel in _PANEL_OF.items()
+        ]
+        TyperGroup(
+            commands=summaries,
+            params=with_plain_flags(self.get_params(ctx)),
+            help=self.help,
+            epilog=self.epilog,
+            rich_markup_mode=self.rich_markup_mode,
+            add_help_option=False,
+        ).format_help(ctx, formatter)
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         with naming(ctx):
             return super().parse_args(ctx, args)
 
 
-def _find(name: str) -> Command | None:
-    """Import the module of a command, and return its declaration."""
-    name = _ALIASES.get(name, name)
-    if name not in _PANEL_OF:
-        return None
-    module = import_module(f"adksess.cli.commands.{_MODULES.get(name, name)}")
-    (found,) = [value for value in vars(module).values() if isinstance(value, Command)]
-    return found
+def _module_of(name: str) -> str:
+    return f"adksess.cli.commands.{name}{'_' if iskeyword(name) else ''}"
+
+
+def _summary(module: str) -> str:
+    """Return the docstring of a module's first public function, which is its command.
+
+    It is read from the compiled module, which is not run: to import all takes 20 % of --help.
+    """
+    spec = find_spec(module)
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    code = spec.loader.get_code(module)
+    for item in code.co_consts if code else ():
+        if (
+            isinstance(item, CodeType)
+            and item.co_flags & CO_OPTIMIZED
+            and item.co_name[0].isalpha()
+        ):
+            return str(item.co_consts[0])
+    return ""
 
 
 app = typer.Typer(
@@ -72,6 +96,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Redis sessions for Google ADK agents: serve agents, inspect and manage sessions.",
     epilog="Start here: adksess serve --demo",
+    add_completion=False,  # `adksess completion` has scripts that evaluate nothing
     rich_markup_mode="rich",
     # A traceback with local variables would show the Redis password.
     pretty_exceptions_enable=False,
@@ -106,6 +131,9 @@ def _root(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if "_ADKSESS_COMPLETE" in os.environ:
+        # A completion script that Typer installed for an earlier version: it evaluates the answer.
+        sys.exit(ExitCode.OK)
     if _take_no_color(sys.argv):
         os.environ["NO_COLOR"] = "1"
     try:

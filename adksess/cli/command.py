@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from inspect import Parameter, Signature, signature
 from typing import Any, get_type_hints
 
@@ -62,12 +63,6 @@ class Command:
     kind: type[TyperCommand] = StoreCommand
     context_settings: dict[str, Any] = field(default_factory=dict)
 
-    def listed(self, name: str, panel: str) -> TyperCommand:
-        """Return the command without its options, for a list of commands."""
-        return TyperCommand(
-            name, help=self.function.__doc__, callback=self.function, rich_help_panel=panel
-        )
-
     def build(self, name: str, panel: str) -> Any:
         """Return the command as Typer runs it."""
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -116,9 +111,12 @@ def _with_groups(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _options_of(group: Any) -> Iterator[Parameter]:
+@cache
+def _options_of(group: Any) -> list[Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    for item in fields(group):
-        yield Parameter(
+    return [
+        Parameter(
             item.name, Parameter.KEYWORD_ONLY, default=item.default, annotation=hints[item.name]
         )
+        for item in fields(group)
+    ]

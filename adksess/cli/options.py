@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from adksess.cli.completion import complete_app, complete_id, complete_user
+from adksess.cli.candidates import complete_app, complete_id, complete_user
 from adksess.transfer.status import Status
 
 

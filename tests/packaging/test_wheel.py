@@ -31,7 +31,7 @@ def sources(folder: str) -> set[str]:
     return {
         str(path.relative_to(ROOT))
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix in (".py", ".lua", ".typed")
+        if path.is_file() and path.suffix in (".py", ".lua", ".typed", ".bash", ".zsh", ".fish")
     }
 
 
@@ -45,6 +45,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
     assert names >= {
         "adksess/py.typed",
         "adksess/store/lua/append_event.lua",
+        "adksess/cli/shell/adksess.zsh",
         "adksess/demo/agents/remember/agent.py",
     }
     assert metadata["Requires-Python"] == ">=3.11"

@@ -3,11 +3,9 @@
 import ast
 import json
 import shlex
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode, urlsplit
-from urllib.request import url2pathname
 
 import typer
 
@@ -201,6 +199,9 @@ def _install_source() -> str | None:
 
     pip records the source of a direct installation in direct_url.json (PEP 610).
     """
+    from importlib.metadata import distribution
+    from urllib.request import url2pathname
+
     recorded = distribution("adksess").read_text("direct_url.json")
     if recorded is None:
         return None

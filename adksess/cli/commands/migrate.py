@@ -1,6 +1,5 @@
 """`adksess migrate`: sessions from other tools and databases, or out to them."""
 
-import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -150,6 +149,8 @@ def _place(uri: str | None, own: "Settings") -> "Settings | str":
 
 
 def _migrate(options: "MigrateOptions") -> "MigrationReport":
+    import asyncio
+
     from adksess.adk.migrate import migrate as run
     from adksess.adk.other_services import NoApps
     from adksess.cli.render.progress import Meter
@@ -162,6 +163,8 @@ def _migrate(options: "MigrateOptions") -> "MigrationReport":
 
 def _detect(place: "Settings | str", app: str | None) -> None:
     """Print what a place holds, by the layout of the tool that wrote it."""
+    import asyncio
+
     from adksess.adk.migrate import detect
     from adksess.cli.render.console import stderr, stdout
     from adksess.cli.render.progress import Meter

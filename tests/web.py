@@ -17,9 +17,8 @@ START_SECONDS = 120
 
 _AT_PORT = """
 import sys
-import adksess.cli.connection, adksess.cli.commands.serve.server
+import adksess.cli.connection
 adksess.cli.connection.DEFAULT_URL = "redis://localhost:{port}/0"
-adksess.cli.commands.serve.server.DEFAULT_PORT = {port}
 from adksess.cli.app import main
 sys.argv[0] = "adksess"
 main()

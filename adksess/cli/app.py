@@ -17,7 +17,7 @@ from adksess.cli.command import Command, with_plain_flags
 from adksess.cli.errors import KNOWN, ExitCode, fail, naming
 
 _PANELS = {
-    "Run agents": ("serve", "init", "adk", "doctor"),
+    "Run agents": ("serve", "init", "adk", "doctor", "servers"),
     "Inspect": ("list", "show", "search", "stats"),
     "Modify": ("ttl", "delete", "trim", "flush"),
     "Transfer": ("export", "import", "migrate"),
@@ -142,6 +142,10 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except KNOWN as exc:
         sys.exit(fail(exc))
+    finally:
+        from adksess.cli.connection import close_embedded
+
+        close_embedded()
 
 
 def _take_no_color(words: list[str]) -> bool:

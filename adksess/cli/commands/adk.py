@@ -1,6 +1,5 @@
 """`adksess adk`: ADK's own command line with Redis sessions registered."""
 
-import os
 from collections.abc import Sequence
 
 import typer
@@ -12,7 +11,6 @@ from adksess.cli.command import command
 _SERVING = ("web", "api_server", "run")
 _URI_OPTION = "--session_service_uri"
 _OTHER_SERVICE_OPTIONS = ("--use_local_storage", "--no_use_local_storage", "--in_memory")
-_URL_VARIABLES = ("ADKSESS_REDIS_URL", "REDIS_URL")
 
 
 class PassThrough(TyperCommand):
@@ -32,7 +30,7 @@ def adk(ctx: typer.Context) -> None:
     """Run ADK's own command line with Redis sessions registered.
 
     All arguments are ADK's. `web`, `api_server` and `run` without --session_service_uri use the
-    Redis that ADKSESS_REDIS_URL names.
+    Redis that the environment or config.toml names.
     """
     from adksess.adk.launch import run_adk
     from adksess.adk.registry import register_services
@@ -54,9 +52,9 @@ def _with_session_service(args: Sequence[str]) -> list[str]:
     words = _option_names(args)
     if not args or args[0] not in _SERVING or "--help" in words or _URI_OPTION in words:
         return list(args)
-    variable = next((name for name in _URL_VARIABLES if os.environ.get(name)), None)
+    connection = ConnectionOptions().resolve()
     other = next((word for word in words if word in _OTHER_SERVICE_OPTIONS), None)
-    if other or variable is None:
+    if other or connection.is_built_in:
         reason = f"{other} is given" if other else "ADKSESS_REDIS_URL is not set"
         advice = f"Leave out {other}" if other else "Set it, or pass --session_service_uri=URL"
         stderr().print(
@@ -64,14 +62,10 @@ def _with_session_service(args: Sequence[str]) -> list[str]:
             soft_wrap=True,
         )
         return list(args)
-    settings = ConnectionOptions(
-        os.environ[variable], prefix=os.environ.get("ADKSESS_PREFIX")
-    ).settings()
+    settings = connection.settings
     with_store(settings, lambda store: store.check())
-    stderr().print(
-        message("note", f"Sessions are stored in Redis at {settings.redacted} ({variable})."),
-        soft_wrap=True,
-    )
+    where = f"Sessions are stored in Redis at {settings.redacted} ({connection.origin})."
+    stderr().print(message("note", where), soft_wrap=True)
     return [args[0], f"{_URI_OPTION}={settings.uri}", *args[1:]]
 
 

@@ -54,7 +54,7 @@ def init(
     folder = agents_dir or Path()
     if not folder.is_dir():
         raise UsageProblem(f"There is no folder {folder}. Name the folder that holds your agents.")
-    settings = connection.settings()
+    settings = connection.resolve().settings
     if not _init_folder(folder, settings, with_agents=agent):
         raise typer.Exit(ExitCode.FAILED)
 

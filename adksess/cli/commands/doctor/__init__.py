@@ -59,6 +59,7 @@ def doctor(
     settings = connection.settings()
     results = checks.check_redis(settings)
     is_reachable = results[0].status != "fail"
+    results.insert(0, checks.check_connection(settings, connection.origins()))
     if is_reachable:
         if not quick:
             results.append(_adk_checks().check_probe(settings))

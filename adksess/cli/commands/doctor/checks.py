@@ -1,6 +1,6 @@
 """The checks of `adksess doctor` of the server and of what it stores, each with its remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from adksess.store.audit import Audit, Findings
 from adksess.store.durations import format_duration
 from adksess.store.errors import AdksessError, ServerUnavailable, ServerUnreachable
 from adksess.store.models import OLDEST_REDIS, ServerInfo
-from adksess.store.settings import Settings
+from adksess.store.settings import DEFAULT_URL, Settings
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -28,6 +28,18 @@ class Check:
     status: Status
     detail: str
     remedy: str = ""
+
+
+def check_connection(settings: Settings, origins: Sequence[str]) -> Check:
+    """Report which Redis is used and what named it; `origins` has the one that counts first."""
+    if origins:
+        overridden = f", overriding {' and '.join(origins[1:])}" if origins[1:] else ""
+        reason = f"named by {origins[0]}{overridden}"
+    elif settings.url == DEFAULT_URL:
+        reason = "the default: no option, environment variable or config.toml names a Redis"
+    else:
+        reason = "the embedded server of this folder: nothing names a Redis"
+    return Check("connection", "ok", f"{settings.redacted}, {reason}")
 
 
 def check_redis(settings: Settings) -> list[Check]:

@@ -66,17 +66,14 @@ def serve(
 
     Ctrl-C stops the server. Sessions are kept.
     """
-    from dataclasses import replace
 
     from adksess.cli.commands.serve.server import ServeOptions, serve_agents
 
-    if embedded and _is_on_command_line(ctx, "redis_url"):
-        raise UsageProblem("--embedded and --redis-url cannot be combined.")
-    own = replace(connection, redis_url=None) if embedded else connection
+    if embedded and (connection.redis_url is not None or connection.server is not None):
+        raise UsageProblem("--embedded cannot be combined with --redis-url or --server.")
     code = serve_agents(
         ServeOptions(
-            settings=own.settings(ttl=ttl),
-            is_url_given=connection.redis_url is not None,
+            connection=connection.built_in(ttl=ttl) if embedded else connection.resolve(ttl=ttl),
             adk_args=args or [],
             command="api_server" if api else "web",
             host=host,
@@ -87,8 +84,3 @@ def serve(
         )
     )
     raise typer.Exit(code)
-
-
-def _is_on_command_line(ctx: typer.Context, parameter: str) -> bool:
-    source = ctx.get_parameter_source(parameter)
-    return source is not None and source.name == "COMMANDLINE"

@@ -16,11 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from adksess import __version__
+from adksess.cli.config import Server
+from adksess.cli.connection import Connection, ConnectionOptions
 from adksess.cli.render.console import message, stderr
 from adksess.cli.render.shell import URL_VARIABLE, holds_secret, url_word
 from adksess.cli.render.text import safe_text
+from adksess.embedded import EmbeddedServer
 from adksess.store.durations import format_duration
-from adksess.store.settings import Settings
+from adksess.store.settings import DEFAULT_TTL
 
 _MAX_ADDRESSES = 5
 
@@ -29,20 +32,18 @@ _MAX_ADDRESSES = 5
 class Banner:
     """The content of the banner.
 
-    `server` is name and version; `data_dir` the folder of an embedded server, None for any other;
-    `is_recovered` whether that server was left running by an earlier, killed run.
+    `redis_server` is the name and version of the Redis; `embedded` is set if it is an embedded
+    one.
     """
 
-    settings: Settings
-    server: str
-    data_dir: Path | None
-    is_recovered: bool
+    connection: Connection
+    redis_server: str
+    embedded: EmbeddedServer | None
     agents: tuple[str, ...]
     host: str
     port: int
     url_prefix: str
     api: bool
-    is_default_server: bool
     warnings: Sequence[str] = ()
 
 
@@ -52,7 +53,7 @@ def print_banner(banner: Banner) -> None:
     heading = Text.assemble(
         ("adksess", "bold cyan"),
         f" {__version__} ",
-        (f"with ADK {version('google-adk')}, sessions in {banner.server}", "dim"),
+        (f"with ADK {version('google-adk')}, sessions in {banner.redis_server}", "dim"),
     )
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
@@ -61,12 +62,15 @@ def print_banner(banner: Banner) -> None:
     for label, url in zip(labels, addresses(banner), strict=False):
         rows.add_row(label, Text(url, style="bold cyan"))
     rows.add_row("Agents", Text(safe_text(", ".join(banner.agents))))
-    rows.add_row("Sessions", Text(banner.settings.redacted))
-    if banner.data_dir:
-        rows.add_row("", Text(_embedded(banner.data_dir, is_recovered=banner.is_recovered)))
-    if banner.settings.prefix:
-        rows.add_row("Prefix", Text(safe_text(banner.settings.prefix)))
-    rows.add_row("Expire", Text(_lifetime(banner.settings.ttl)))
+    settings = banner.connection.settings
+    rows.add_row("Sessions", Text(settings.redacted))
+    if banner.connection.server:
+        rows.add_row("", Text(safe_text(_named(banner.connection.server))))
+    if banner.embedded:
+        rows.add_row("", Text(_embedded(banner.embedded)))
+    if settings.prefix:
+        rows.add_row("Prefix", Text(safe_text(settings.prefix)))
+    rows.add_row("Expire", Text(_lifetime(settings.ttl)))
     rows.add_row("Next", Text(next_command(banner), style="bold"))
     rows.add_row("", Text(_where_to_type(banner)))
     console.print(Padding(Group(heading, "", rows), (1, 0, 1, 2), expand=False))
@@ -89,21 +93,32 @@ def addresses(banner: Banner) -> list[str]:
 
 def next_command(banner: Banner) -> str:
     """Return the shell command that lists these sessions, without a password."""
+    connection = banner.connection
     command = shlex.join([*_program(), "list"])
-    if not banner.is_default_server:
-        command += f" -r {url_word(banner.settings)}"
-    if banner.settings.prefix:
-        command += f" --prefix {shlex.quote(safe_text(banner.settings.prefix))}"
+    if connection.server:
+        command += f" -s {shlex.quote(safe_text(connection.server.name))}"
+    elif not _is_found_by_default(banner):
+        command += f" -r {url_word(connection.settings)}"
+    prefix = connection.settings.prefix
+    if prefix and not (connection.server and connection.server.prefix == prefix):
+        command += f" --prefix {shlex.quote(safe_text(prefix))}"
     return command
 
 
+def _is_found_by_default(banner: Banner) -> bool:
+    return banner.connection.is_built_in and not ConnectionOptions().origins()
+
+
 def _where_to_type(banner: Banner) -> str:
-    is_variable_missing = (
-        not banner.is_default_server
-        and holds_secret(banner.settings)
+    needed = ""
+    if banner.embedded:
+        needed = ", in this folder"
+    elif (
+        not banner.connection.server
+        and holds_secret(banner.connection.settings)
         and URL_VARIABLE not in os.environ
-    )
-    needed = f", with {URL_VARIABLE} set to this URL" if is_variable_missing else ""
+    ):
+        needed = f", with {URL_VARIABLE} set to this URL"
     return f"in another terminal{needed}; Ctrl-C stops this server"
 
 
@@ -117,10 +132,22 @@ def _program() -> list[str]:
     return [os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)]
 
 
-def _embedded(data_dir: Path, *, is_recovered: bool) -> str:
+def _named(server: Server) -> str:
+    return f"server {server.name}{', protected' if server.protected else ''}"
+
+
+def _embedded(server: EmbeddedServer) -> str:
+    data_dir = server.data_dir
     folder = f"{data_dir.name}/" if data_dir.parent == Path.cwd() else safe_text(str(data_dir))
-    return f"embedded{' (recovered)' if is_recovered else ''}, data in {folder}"
+    states = {"shared": server.is_shared, "recovered": server.is_recovered}
+    state = next((f" ({name})" for name, is_so in states.items() if is_so), "")
+    return f"embedded{state}, data in {folder}"
 
 
 def _lifetime(ttl: int) -> str:
-    return f"{format_duration(ttl)} after their last event" if ttl else "never"
+    if not ttl:
+        return "never"
+    lifetime = f"{format_duration(ttl)} after their last event"
+    if ttl > DEFAULT_TTL:
+        return lifetime
+    return f"{lifetime}; to keep them: --ttl 30d, or adksess ttl ID --persist"

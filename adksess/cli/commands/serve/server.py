@@ -4,7 +4,7 @@ import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adksess.cli.commands.serve import warnings as serve_warnings
@@ -14,11 +14,12 @@ from adksess.cli.commands.serve.background import (
 )
 from adksess.cli.commands.serve.banner import Banner, print_banner
 from adksess.cli.commands.serve.port import claim_port
+from adksess.cli.connection import Connection, choose_embedded, default_port
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.render.console import stderr
 from adksess.cli.runner import with_store
 from adksess.demo import AGENTS_DIR as DEMO_AGENTS_DIR
-from adksess.embedded import DEFAULT_PORT, EmbeddedServer, embedded_folder, is_listening
+from adksess.embedded import DATA_DIR, EmbeddedServer
 from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
 
@@ -37,11 +38,10 @@ class ServeOptions:
     """Options of `adksess serve`.
 
     `adk_args` go to ADK. `embedded`: True always uses the embedded server, False never, None only
-    if no URL is given and nothing listens at the default address.
+    if no Redis is named and none is at the default address.
     """
 
-    settings: Settings
-    is_url_given: bool
+    connection: Connection
     adk_args: Sequence[str]
     command: str
     host: str
@@ -51,74 +51,81 @@ class ServeOptions:
     embedded: bool | None
 
 
+@dataclass(frozen=True)
+class _Agents:
+    """What is served: the folder, the names of its agents, ADK's option --url_prefix."""
+
+    folder: Path
+    names: tuple[str, ...]
+    url_prefix: str
+
+
 def serve_agents(options: ServeOptions) -> int:
     """Serve until stopped. Returns the exit code."""
     given = _parse_adk_args(options.command, options.adk_args)
     agents_dir = _agents_dir(given, demo=options.demo)
     port = claim_port(options.host, options.port)
+    settings = options.connection.settings
     with ExitStack() as stack:
         stack.enter_context(_stop_signals_as_ctrl_c())
         embedded = _choose_embedded(options)
         # A Redis that does not answer is reported before ADK is imported, which takes seconds.
-        info = None if embedded else _check(options.settings)
-        agents = _find_agents(agents_dir, options.command)
+        info = None if embedded else _check(settings)
+        names = _find_agents(agents_dir, options.command)
+        agents = _Agents(agents_dir, names, str(given.get("url_prefix", "")))
         if embedded:
             stack.enter_context(embedded)
             # A second Ctrl-C must not interrupt the server's shutdown.
             stack.callback(_ignore_stop_signals)
-        info = info or _check(options.settings)
-        _announce(options, info, embedded, agents_dir, agents, port, given)
-        stack.enter_context(indexing_foreign_sessions(options.settings))
+            settings = replace(settings, url=embedded.url)
+        _announce(options, settings, info or _check(settings), embedded, agents, port)
+        stack.enter_context(indexing_foreign_sessions(settings))
         if options.verbose:
             print_created_sessions()
-        code = _run(options.command, _server_args(options, port, agents_dir))
+        code = _run(options.command, _server_args(options, settings, port, agents_dir))
     if code == ExitCode.OK:
-        stderr().print("Stopped. Your sessions are kept in Redis.")
+        kept = f"in {embedded.data_dir}" if embedded else "in Redis"
+        stderr().print(f"Stopped. Your sessions are kept {kept}.", soft_wrap=True)
     return code
 
 
 def _announce(
     options: ServeOptions,
+    settings: Settings,
     info: ServerInfo,
     embedded: EmbeddedServer | None,
-    agents_dir: Path,
-    agents: tuple[str, ...],
+    agents: _Agents,
     port: int,
-    given: Mapping[str, object],
 ) -> None:
     """Print the banner and the warnings."""
-    settings = options.settings
-    is_default_server = embedded is not None or not options.is_url_given
-    shared = embedded_folder(DEFAULT_PORT) if is_default_server and not embedded else None
     print_banner(
         Banner(
-            settings=settings,
-            server=f"{info.server} {info.version}",
-            data_dir=embedded.data_dir if embedded else shared,
-            is_recovered=embedded is not None and embedded.is_recovered,
-            agents=agents,
+            connection=replace(options.connection, settings=settings),
+            redis_server=f"{info.server} {info.version}",
+            embedded=embedded,
+            agents=agents.names,
             host=options.host,
             port=port,
-            url_prefix=str(given.get("url_prefix", "")),
+            url_prefix=agents.url_prefix,
             api=options.command == "api_server",
-            is_default_server=is_default_server,
             warnings=(
                 *(embedded.repairs if embedded else ()),
                 *serve_warnings.address_warnings(options.host, port),
                 *serve_warnings.redis_warnings(info, settings),
-                *serve_warnings.shared_server_warnings(shared),
-                *serve_warnings.services_warnings(agents_dir, settings),
+                *serve_warnings.services_warnings(agents.folder, settings),
             ),
         )
     )
 
 
-def _server_args(options: ServeOptions, port: int, agents_dir: Path) -> list[str]:
+def _server_args(
+    options: ServeOptions, settings: Settings, port: int, agents_dir: Path
+) -> list[str]:
     """The arguments for ADK's `web` or `api_server`."""
     args = [
         f"--host={options.host}",
         f"--port={port}",
-        f"--session_service_uri={options.settings.uri}",
+        f"--session_service_uri={settings.uri}",
         *options.adk_args,
     ]
     if options.demo:
@@ -167,12 +174,13 @@ def _find_agents(agents_dir: Path, command: str) -> tuple[str, ...]:
 
 
 def _choose_embedded(options: ServeOptions) -> EmbeddedServer | None:
-    """The embedded server to start, or None to use a running Redis."""
-    server = EmbeddedServer(port=DEFAULT_PORT)
-    is_wanted = options.embedded
-    if is_wanted is None and not options.is_url_given:
-        is_wanted = not is_listening("localhost", server.port) or server.is_orphan()
-    return server if is_wanted else None
+    """The embedded server to use, or None to use a running Redis."""
+    data_dir = Path(DATA_DIR)
+    if options.embedded:
+        return EmbeddedServer(data_dir, default_port())
+    if options.embedded is None and options.connection.is_built_in:
+        return choose_embedded(data_dir, default_port())
+    return None
 
 
 def _check(settings: Settings) -> ServerInfo:

@@ -26,15 +26,6 @@ def redis_warnings(info: ServerInfo, settings: Settings) -> Iterator[str]:
             yield f"{check.detail[:1].upper()}{check.detail[1:]}. {check.remedy}"
 
 
-def shared_server_warnings(folder: Path | None) -> Iterator[str]:
-    """Warn if the server is the embedded one of another `adksess serve`, given its data folder."""
-    if folder:
-        yield (
-            "This Redis is the embedded server of another adksess serve (data in "
-            f"{folder}) and stops with it. Keep that process running."
-        )
-
-
 def services_warnings(agents_dir: Path, settings: Settings) -> Iterator[str]:
     """Warn if the folder's own services.py or services.yaml overrides adksess or fails.
 

@@ -22,7 +22,7 @@ from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
 from tests.cli.sessions import store_session
 from tests.conftest import Run
-from tests.servers import running, valkey_binary
+from tests.servers import free_port, running, valkey_binary
 
 
 def by_name(out: str) -> dict[str, dict[str, Any]]:
@@ -141,7 +141,8 @@ def test_a_clock_that_differs(
 
 
 def test_a_cluster_named_with_a_plain_url(cli: Run, tmp_path: Path) -> None:
-    with running(valkey_binary(), tmp_path, cluster_enabled="yes") as node:
+    ports = {"cluster_enabled": "yes", "cluster_port": str(free_port())}
+    with running(valkey_binary(), tmp_path, **ports) as node:
         result = cli("doctor", "-r", node.url, "-o", "json")
     assert result.code in (1, 4)
     assert "redis+cluster://" in result.out
@@ -246,6 +247,7 @@ def test_services_that_end_the_process(run: Run, tmp_path: Path) -> None:
 
 
 AT_80_COLUMNS = """\
+ok    connection          redis://db:6379/0, named by --redis-url
 ok    redis               Redis 7.2.0 at redis://db:6379/0 answers in 0.2 ms
 warn  persistence         off: all sessions are lost when the server stops
                           → Set appendonly yes in the server's configuration.
@@ -265,6 +267,7 @@ warn  services in agents  adksess serve stores sessions in Redis, plain adk web
                           init /srv/agents.
 """
 AT_120_COLUMNS = """\
+ok    connection          redis://db:6379/0, named by --redis-url
 ok    redis               Redis 7.2.0 at redis://db:6379/0 answers in 0.2 ms
 warn  persistence         off: all sessions are lost when the server stops
                           → Set appendonly yes in the server's configuration.

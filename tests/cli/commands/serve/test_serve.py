@@ -1,5 +1,6 @@
 """`adksess serve`: errors before anything is started, and the banner."""
 
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from adksess import __version__
-from adksess.cli.commands.serve import banner as banner_module
-from adksess.cli.commands.serve import server as serving
 from adksess.cli.commands.serve.banner import Banner, addresses, next_command, print_banner
 from adksess.cli.commands.serve.port import claim_port
+from adksess.cli.config import Server
+from adksess.cli.connection import Connection
 from adksess.store.settings import Settings
 from tests.servers import free_port
 
@@ -74,7 +75,6 @@ def test_no_embedded_fails_if_nothing_listens_at_the_default_address(
     cli: Callable[..., object], agents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
-    monkeypatch.setattr(serving, "DEFAULT_PORT", port)
     monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     result = cli("serve", agents, "--port", 0, "--no-embedded")
     assert result.code == 4
@@ -114,19 +114,27 @@ def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BANNER = Banner(
-    settings=Settings.parse("redis://:secret@db.example:6379/0", ttl=5400),
-    server="Redis 7.2.0",
-    data_dir=None,
-    is_recovered=False,
+    connection=Connection(
+        Settings.parse("redis://:secret@db.example:6379/0", ttl=5400), "--redis-url"
+    ),
+    redis_server="Redis 7.2.0",
+    embedded=None,
     agents=("travel agent",),
     host="127.0.0.1",
     port=8000,
     url_prefix="",
     api=False,
-    is_default_server=False,
 )
 
 
+def connected_to(url: str, *, prefix: str | None = None, ttl: int | None = None) -> Banner:
+    """The banner of a Redis at the default address."""
+    settings = Settings.parse(url, prefix=prefix, ttl=ttl)
+    return replace(BANNER, connection=Connection(settings, "built-in default", is_built_in=True))
+
+
+_EXPIRE = "  Expire    1h 30m after their last event; to keep them: --ttl 30d, or adksess"
+EXPIRE = {80: [_EXPIRE, "            ttl ID --persist"], 120: [f"{_EXPIRE} ttl ID --persist"]}
 _WHERE = "            in another terminal, with ADKSESS_REDIS_URL set to this URL; Ctrl-C"
 WHERE_TO_TYPE = {
     80: [_WHERE, "            stops this server"],
@@ -150,7 +158,7 @@ def test_the_whole_banner(
         "  Open      http://127.0.0.1:8000/dev-ui/?app=travel%20agent",
         "  Agents    travel agent",
         "  Sessions  redis://:***@db.example:6379/0",
-        "  Expire    1h 30m after their last event",
+        *EXPIRE[columns],
         '  Next      adksess list -r "$ADKSESS_REDIS_URL"',
         *WHERE_TO_TYPE[columns],
         "",
@@ -164,7 +172,7 @@ def test_the_next_command_works_where_adksess_is_not_on_the_path(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.chdir(tmp_path)
-    default = replace(BANNER, is_default_server=True)
+    default = connected_to("redis://localhost")
     for program, shown in (
         (str(tmp_path / ".venv/bin/adksess"), ".venv/bin/adksess list"),
         ("/opt/tools/adksess", "/opt/tools/adksess list"),
@@ -182,10 +190,33 @@ def test_other_banners() -> None:
     assert addresses(replace(BANNER, api=True, host="0.0.0.0")) == ["http://127.0.0.1:8000/docs"]
     assert addresses(replace(BANNER, api=True, host="::1")) == ["http://[::1]:8000/docs"]
     assert addresses(replace(BANNER, url_prefix="/a/"))[0].startswith("http://127.0.0.1:8000/a/dev")
-    default = replace(BANNER, settings=Settings.parse("redis://localhost"), is_default_server=True)
-    assert next_command(default) == "adksess list"
-    prefixed = replace(default, settings=Settings.parse("redis://localhost", prefix="prod:"))
+    assert next_command(connected_to("redis://localhost")) == "adksess list"
+    prefixed = connected_to("redis://localhost", prefix="prod:")
     assert next_command(prefixed) == "adksess list --prefix prod:"
-    named = replace(BANNER, settings=Settings.parse("redis://db/0?a=b"))
-    assert next_command(named) == "adksess list -r 'redis://db/0?a=b'"
-    assert banner_module._lifetime(0) == "never"
+    named = Connection(Settings.parse("redis://db/0?a=b"), "--redis-url")
+    assert next_command(replace(BANNER, connection=named)) == "adksess list -r 'redis://db/0?a=b'"
+    server = Server("prod", "redis://:geheim@db/0", prefix="p:", protected=True)
+    settings = Settings.parse(server.url, prefix="p:")
+    by_name = replace(BANNER, connection=Connection(settings, "--server", server))
+    assert next_command(by_name) == "adksess list -s prod"
+
+
+@pytest.mark.usefixtures("on_path")
+@pytest.mark.parametrize(("ttl", "shown"), [(0, "never"), (7 * 86_400, "7 days after their last")])
+def test_the_banner_says_when_sessions_expire(
+    capsys: pytest.CaptureFixture[str], ttl: int, shown: str
+) -> None:
+    print_banner(connected_to("redis://localhost", ttl=ttl))
+    err = capsys.readouterr().err
+    assert f"Expire    {shown}" in err
+    assert "--persist" not in err
+
+
+@pytest.mark.usefixtures("on_path")
+def test_the_banner_names_the_server(capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server("prod", "redis://db/0", protected=True)
+    connection = Connection(Settings.parse(server.url), "ADKSESS_SERVER", server)
+    print_banner(replace(BANNER, connection=connection))
+    assert "  Sessions  redis://db/0\n            server prod, protected\n" in re.sub(
+        r" +\n", "\n", capsys.readouterr().err
+    )

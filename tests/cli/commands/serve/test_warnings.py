@@ -13,7 +13,7 @@ import redis
 
 from adksess.cli.commands.serve import server as serving
 from adksess.cli.commands.serve.warnings import address_warnings, redis_warnings
-from adksess.embedded import EmbeddedServer
+from adksess.embedded import EmbeddedServer, is_listening
 from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
@@ -49,7 +49,6 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
     """Redis's default port, as far as serve knows."""
     port = free_port()
-    monkeypatch.setattr(serving, "DEFAULT_PORT", port)
     monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     return port
 
@@ -104,14 +103,26 @@ def test_services_that_end_the_process(cli: Run, agents: Path, valkey_url: str) 
     assert "end the process that loads them" in result.err
 
 
-def test_the_embedded_server_of_another_run(
+def test_a_second_serve_in_one_folder_shares_the_embedded_server(
     cli: Run, agents: Path, default_port: int, tmp_path: Path
 ) -> None:
-    with EmbeddedServer(tmp_path / ".adksess", default_port):
+    with EmbeddedServer(tmp_path / ".adksess", default_port) as server:
+        result = cli("serve", agents, "--port", 0)
+        assert redis.Redis(port=default_port).ping(), "the first one still uses it"
+    assert result.code == 0
+    assert "embedded (shared), data in .adksess/" in result.err
+    assert f"redis://127.0.0.1:{server.port}/0" in result.err
+    assert not is_listening("127.0.0.1", default_port)
+
+
+def test_another_folder_has_an_embedded_server_of_its_own(
+    cli: Run, agents: Path, default_port: int, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "other" / ".adksess", default_port):
         result = cli("serve", agents, "--port", 0)
     assert result.code == 0
     assert "embedded, data in .adksess/" in result.err
-    assert "the embedded server of another adksess serve" in result.err
+    assert f"127.0.0.1:{default_port}" not in result.err
 
 
 @pytest.fixture

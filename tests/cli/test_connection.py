@@ -1,0 +1,241 @@
+"""Which Redis a command uses: options, environment, config.toml, the embedded server."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+from adksess.cli.connection import ConnectionOptions
+from adksess.embedded import EmbeddedServer, is_listening
+from adksess.store.errors import InvalidURL
+from tests.cli.sessions import store_session
+from tests.conftest import Run
+from tests.servers import free_port
+
+ORDER = [
+    ("--redis-url", "redis://option/0"),
+    ("--server", "redis://server/0"),
+    ("ADKSESS_REDIS_URL", "redis://adksess/0"),
+    ("ADKSESS_SERVER", "redis://named/0"),
+    ("REDIS_URL", "redis://plain/0"),
+    ("the default of", "redis://default/0"),
+    ("built-in default", "redis://localhost:6379/0"),
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        'default = "default"\n[servers.default]\nurl = "redis://default/0"\n'
+        '[servers.server]\nurl = "redis://server/0"\nprefix = "s:"\n'
+        '[servers.named]\nurl = "redis://named/0?prefix=n:"\n'
+    )
+    monkeypatch.setenv("ADKSESS_CONFIG", str(path))
+    return path
+
+
+@pytest.mark.parametrize("first", range(len(ORDER)))
+def test_the_order_of_precedence(config: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    given = [origin for origin, _ in ORDER[first:]]
+    for name, value in (
+        ("ADKSESS_REDIS_URL", "redis://adksess/0"),
+        ("ADKSESS_SERVER", "named"),
+        ("REDIS_URL", "redis://plain/0"),
+    ):
+        if name in given:
+            monkeypatch.setenv(name, value)
+    if "the default of" not in given:
+        config.unlink()
+    options = ConnectionOptions(
+        redis_url="redis://option/0" if "--redis-url" in given else None,
+        server="server" if "--server" in given else None,
+    )
+    connection = options.resolve()
+    assert connection.origin.startswith(ORDER[first][0])
+    assert connection.settings.url.startswith(ORDER[first][1])
+    origins = options.origins()
+    assert len(origins) == len(given) - 1  # the built-in default is not named
+    assert all(origin.startswith(name) for origin, name in zip(origins, given, strict=False))
+
+
+def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ADKSESS_REDIS_URL", "REDIS_URL", "ADKSESS_SERVER"):
+        monkeypatch.setenv(name, "")
+    assert ConnectionOptions().resolve().is_built_in
+    with pytest.raises(InvalidURL, match="The Redis URL is empty"):
+        ConnectionOptions(redis_url=" ").resolve()
+
+
+@pytest.mark.usefixtures("config")
+def test_the_prefix_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADKSESS_PREFIX", "env:")
+    for server, option, prefix in (
+        ("server", None, "s:"),
+        ("server", "o:", "o:"),
+        ("server", "", ""),
+        ("default", None, "env:"),
+    ):
+        options = ConnectionOptions(server=server, prefix=option)
+        assert options.resolve().settings.prefix == prefix
+
+
+def test_commands_take_a_server_by_name(
+    cli: Run, config: Path, valkey_url: str, database: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(f'[servers.test]\nurl = "{valkey_url}"\nprefix = "p:"\n')
+    store_session(f"{valkey_url}?prefix=p:", session_id="named")
+    assert cli("list", "-s", "test", "-o", "ids").out == "named\n"
+    monkeypatch.setenv("ADKSESS_SERVER", "test")
+    assert cli("list", "-o", "ids").out == "named\n"
+    assert cli("list", "-o", "ids", "--prefix", "q:").out == ""
+    result = cli("list", "-s", "nope")
+    assert (result.code, "There is no server 'nope' (--server)" in result.err) == (2, True)
+
+
+def test_a_password_from_a_command_logs_in_and_is_never_shown(
+    cli: Run, config: Path, valkey_url: str, database: redis.Redis
+) -> None:
+    database.acl_setuser(
+        "guarded", enabled=True, passwords=["+geheim"], categories=["+@all"], keys=["*"]
+    )
+    address = valkey_url.removeprefix("redis://")
+    config.write_text(
+        f'[servers.a]\nurl = "redis://guarded@{address}"\npassword_command = "echo geheim"\n'
+    )
+    config.chmod(0o644)
+    result = cli("doctor", "-s", "a", "-o", "json")
+    assert result.code == 0
+    checks = {check["name"]: check["detail"] for check in json.loads(result.out)}
+    assert checks["connection"] == f"redis://guarded:***@{address}, named by --server"
+    assert "geheim" not in result.out + result.err
+    assert result.err == "", "the file itself holds no password"
+    config.write_text(f'default = "a"\n[servers.a]\nurl = "redis://guarded:geheim@{address}"\n')
+    result = cli("list")
+    assert result.code == 0
+    assert f"warning: Other users can read {config}, which has a password" in result.err
+    assert "geheim" not in result.out + result.err
+
+
+@pytest.mark.usefixtures("config")
+def test_doctor_says_what_was_overridden(
+    cli: Run, valkey_url: str, monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    result = cli("doctor", "-r", valkey_url, "-o", "json")
+    assert json.loads(result.out)[0] == {
+        "name": "connection",
+        "status": "ok",
+        "detail": f"{valkey_url}, named by --redis-url, overriding REDIS_URL and the default of "
+        f"{config}",
+        "remedy": "",
+    }
+
+
+@pytest.fixture
+def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A free port as the default one."""
+    port = free_port()
+    monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
+    return port
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the embedded data of one session; the working directory is inside it."""
+    folder = tmp_path / "project"
+    (folder / "inner").mkdir(parents=True)
+    with EmbeddedServer(folder / ".adksess") as server:
+        store_session(server.url, session_id="kept")
+    monkeypatch.chdir(folder / "inner")
+    return folder
+
+
+@pytest.mark.usefixtures("default_port")
+def test_embedded_data_is_read_without_serve(cli: Run, project: Path) -> None:
+    result = cli("list", "-o", "ids")
+    assert (result.code, result.out) == (0, "kept\n")
+    data = project / ".adksess"
+    assert f"using the embedded data in {data}.\n" in result.err
+    assert result.err.startswith("note: No Redis at redis://localhost:")
+    assert EmbeddedServer(data).running_port() is None, "it was stopped"
+
+
+@pytest.mark.usefixtures("default_port")
+def test_embedded_data_is_changed_without_serve(cli: Run, project: Path) -> None:
+    assert cli("delete", "kept", "--yes").code == 0
+    assert cli("list", "-o", "ids").out == ""
+    assert EmbeddedServer(project / ".adksess").running_port() is None
+
+
+@pytest.mark.usefixtures("default_port")
+def test_an_error_stops_the_embedded_server(cli: Run, project: Path) -> None:
+    assert cli("show", "nowhere").code == 3
+    assert EmbeddedServer(project / ".adksess").running_port() is None
+
+
+@pytest.mark.usefixtures("default_port")
+def test_a_running_embedded_server_is_used_and_left_running(cli: Run, project: Path) -> None:
+    with EmbeddedServer(project / ".adksess") as server:
+        result = cli("list", "-o", "ids")
+        assert (result.code, result.out, result.err) == (0, "kept\n", "")
+        assert redis.Redis(port=server.port).ping()
+
+
+def test_the_embedded_server_of_another_project_is_not_used(
+    cli: Run, project: Path, default_port: int, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "other" / ".adksess", default_port) as other:
+        store_session(other.url, session_id="of another project")
+        assert cli("list", "-o", "ids").out == "kept\n"
+
+
+def test_a_redis_at_the_default_address_is_used(
+    cli: Run, project: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch, database: redis.Redis
+) -> None:
+    url = valkey_url.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", url)
+    result = cli("list", "-o", "ids")
+    assert (result.code, result.out) == (0, "")
+    assert f"No sessions in {url}." in result.err
+
+
+@pytest.mark.usefixtures("project")
+def test_a_named_redis_is_never_replaced(cli: Run, default_port: int) -> None:
+    result = cli("list", "-r", f"redis://localhost:{default_port}/0")
+    assert (result.code, "Cannot reach Redis" in result.err) == (4, True)
+
+
+def test_without_data_there_is_no_server(
+    cli: Run, default_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = cli("list")
+    assert (result.code, "Cannot reach Redis" in result.err) == (4, True)
+    assert not (tmp_path / ".adksess").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_stops_the_embedded_server(
+    project: Path, default_port: int, number: signal.Signals
+) -> None:
+    code = (
+        "import adksess.cli.connection as connection\n"
+        f"connection.DEFAULT_URL = 'redis://localhost:{default_port}/0'\n"
+        "from adksess.cli.app import main\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code, "show", "kept", "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        server = EmbeddedServer(project / ".adksess")
+        assert child.stdout is not None
+        assert child.stdout.readline(), "it has read the session"
+        port = server.running_port()
+        assert port
+        child.send_signal(number)
+        assert child.wait(20) == 128 + number
+    assert not is_listening("127.0.0.1", port)

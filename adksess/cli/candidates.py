@@ -56,7 +56,7 @@ def _names(ctx: typer.Context, word: "Callable[[SessionRef], str]") -> set[str]:
 
     settings = ConnectionOptions(
         **{item.name: ctx.params.get(item.name) for item in fields(ConnectionOptions)}
-    ).settings()
+    ).settings(start=False)
     limit = str(SECONDS)
     settings = settings.with_options(socket_timeout=limit, socket_connect_timeout=limit)
     names: set[str] = set()

@@ -9,7 +9,7 @@ from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.transfer.history import Event
 from adksess.transfer.state_path import StatePath
-from adksess.transfer.status import SessionStatus, Status, session_status
+from adksess.transfer.status import SessionStatus, Status, quick_status, session_status
 from adksess.transfer.titles import HEAD_BYTES, title_from_head
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def read_statuses(
         again = []
         for end in await store.read_ends(left, history_bytes=size):
             if _is_enough(end, size):
-                found[end.ref] = session_status(parsed(end.events), is_whole=end.is_whole)
+                found[end.ref] = _status(end)
             else:
                 again.append(end.ref)
         left, size = again, size * _GROWTH
@@ -143,6 +143,13 @@ def parsed(lines: Sequence[bytes]) -> list[Event]:
         if isinstance(event, dict):
             events.append(event)
     return events
+
+
+def _status(end: "SessionEnd") -> SessionStatus:
+    quick = quick_status(end.events)
+    if quick is not None:
+        return SessionStatus(quick)
+    return session_status(parsed(end.events), is_whole=end.is_whole)
 
 
 def _is_enough(end: "SessionEnd", size: int) -> bool:

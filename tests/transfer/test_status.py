@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adksess import RedisSessionService, SessionRef, SessionStore
+from adksess.store.document import json_bytes
 from adksess.transfer.overview import read_statuses
-from adksess.transfer.status import SessionStatus, Status, session_status
+from adksess.transfer.status import SessionStatus, Status, quick_status, session_status
 
 REF = SessionRef("demo", "ada", "s1")
 Step = types.Part | Exception | LlmResponse
@@ -297,3 +298,40 @@ def test_events_may_be_anything(events: list[dict[str, Any]]) -> None:
 
 def _said(author: str, words: str) -> dict[str, Any]:
     return {"author": author, "content": {"parts": [{"text": words}]}}
+
+
+_MESSAGES = st.builds(
+    lambda author, content, extra: {"author": author, "content": content} | extra,
+    st.sampled_from(["user", "demo"]),
+    st.sampled_from(
+        [None, {}, {"parts": []}, {"parts": [{}]}, {"parts": [{"text": "an error"}]}]
+        + [{"parts": [{"text": word}]} for word in ("", "hello", "rewind")]
+    ),
+    st.sampled_from(
+        [
+            {},
+            {"actions": {"state_delta": {"turns": 1}}},
+            {"error_code": "E"},
+            {"output": 1},
+            {"outputTranscription": {"text": "hi"}},
+            {"invocationId": "i", "actions": {"rewindBeforeInvocationId": "i"}},
+            {"long_running_tool_ids": ["c"]},
+            {"invocation_id": "adksess-trim-1"},
+        ]
+    ),
+)
+
+
+@given(st.lists(_MESSAGES, max_size=6), st.booleans())
+def test_the_quick_status_is_the_status(events: list[dict[str, Any]], is_whole: bool) -> None:
+    quick = quick_status([json_bytes(event) for event in events])
+    if quick is not None:
+        assert SessionStatus(quick) == session_status(events, is_whole=is_whole)
+
+
+def test_messages_have_a_quick_status() -> None:
+    asked, answered = _said("user", "hello"), _said("demo", "hi")
+    assert quick_status([]) is Status.OK
+    assert quick_status([json_bytes(asked)]) is Status.UNANSWERED
+    assert quick_status([json_bytes(asked), json_bytes(answered)]) is Status.OK
+    assert quick_status([json_bytes(asked | {"error_code": "E"})]) is None

@@ -58,7 +58,7 @@ _VOLATILE = (
     (r"\b84[45]\d\d\b", "84NNN"),
     (r"\d+\.\d+ ms", "N.N ms"),
     (r"\d+\.\d+ MB used", "N.N MB used"),
-    (r"\.gz \(\d+ bytes\)", ".gz (NNN bytes)"),
+    (r"(\.gz \()\d+(\s+bytes)", r"\1NNN\2"),
     (r"(Valkey|Redis|google-adk|redis|adksess) \d+(\.\d+)+", r"\1 VERSION"),
 )
 

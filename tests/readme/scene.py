@@ -2,17 +2,23 @@
 
 import asyncio
 import io
+import json
 import os
+import pty
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import redis
 from rich.console import Console
@@ -24,15 +30,19 @@ from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 from tests.aging import age
 
-WIDTH = 100
+PICTURE_WIDTH = 100
+WIDTH = 80  # Rich takes it for a terminal without cursor control, such as TERM=dumb
+LINES = 200
 SHOWN_URL = "redis://localhost:6379/0"
 SHOWN_FOLDER = "/home/ada/chat"
+SHOWN_SOURCE = "/home/ada/adksess"
 
 _ADA = SessionRef("remember", "user", "8e42aa01-7c1f-4c55-9d0b-3f6a1c9b2e11")
 _BOB = SessionRef("weather", "bob@example.com", "1f0c7d52-0a4e-4b8e-8f0e-5a5d3c1b9a77")
 _EVE = SessionRef("weather", "ada@example.com", "c0ffee00-51de-4a11-b0a7-0123456789ab")
 _SECONDS_SINCE_UPDATE = {_ADA: 185, _BOB: 7_500, _EVE: 7_620}
 _SECONDS_TO_EXPIRY = 23 * 3600 + 1_800
+_NOT_INHERITED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "REDIS_URL", "ADKSESS_PREFIX")
 _FRESH_SECONDS = 20  # of the minute after which an age reads differently
 _DIALOG: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("user", "My name is Ada", {}),
@@ -93,39 +103,71 @@ class Scene:
         file.unlink()
 
     def run(self, command: str, *, color: bool = False) -> str:
-        """Run a shell line; return its stdout and stderr together, from a screen of WIDTH."""
-        environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "REDIS_URL")}
+        """Run a shell line in a terminal; return what it prints there.
+
+        The terminal has WIDTH columns and plain text, or PICTURE_WIDTH columns and `color`.
+        """
+        environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         environment |= {
             "ADKSESS_REDIS_URL": self.url,
-            "COLUMNS": str(WIDTH),
+            "TERM": "xterm-256color" if color else "dumb",
             "TZ": "UTC",
             "HOME": str(self.folder),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        if color:
-            environment |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
-        done = subprocess.run(
+        printed = _in_terminal(
             ["bash", "-o", "pipefail", "-c", command],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            self.folder,
+            environment,
+            columns=PICTURE_WIDTH if color else WIDTH,
         )
-        printed = done.stdout.replace(self.url, SHOWN_URL).replace(str(self.folder), SHOWN_FOLDER)
+        for text, shown in (
+            (self.url, SHOWN_URL),
+            (str(self.folder), SHOWN_FOLDER),
+            (_installed_from(), SHOWN_SOURCE),
+        ):
+            printed = printed.replace(text, shown)
         return "\n".join(line.rstrip() for line in printed.splitlines()).strip("\n")
 
     def picture(self, commands: list[str]) -> str:
         """Return the commands and what they print, as an SVG of a terminal."""
-        console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+        console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
         for command in commands:
             console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
             console.print(Text.from_ansi(self.run(command, color=True)))
             console.print()
         title = shlex.split(commands[0])[0]
         return console.export_svg(title=title, unique_id="adksess")
+
+
+def _in_terminal(
+    command: list[str], folder: Path, environment: dict[str, str], *, columns: int
+) -> str:
+    """Run a command with a pseudo-terminal as stdout and stderr; return what it prints."""
+    reader, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (LINES, columns))
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    printed = bytearray()
+    with suppress(OSError):  # EIO: the last process has closed the terminal
+        while chunk := os.read(reader, 65_536):
+            printed += chunk
+    os.close(reader)
+    process.wait()
+    return printed.decode().replace("\r\n", "\n")
+
+
+def _installed_from() -> str:
+    """The folder that this adksess was installed from, which `adksess init` prints."""
+    recorded = distribution("adksess").read_text("direct_url.json") or "{}"
+    return urlsplit(json.loads(recorded).get("url", "")).path or SHOWN_SOURCE
 
 
 async def _store(url: str) -> None:

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from google.adk.events.event import Event
+from google.adk.sessions.session import Session
 from google.adk.sessions.state import State
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -10,6 +11,8 @@ from pydantic_core import PydanticSerializationError
 from adksess.adk import fast_validator
 from adksess.store.document import json_bytes, parse_json, unreadable
 from adksess.store.keys import SessionRef
+from adksess.store.models import StoredSession
+from adksess.store.state import merge_scopes
 
 # Validators of ADK 2.13 and google-genai raise these, not ValidationError, for some values.
 _RAW = (AttributeError, TypeError)
@@ -53,3 +56,19 @@ def read_event(line: bytes, ref: SessionRef, number: int) -> Event:
     except _RAW:
         why = "this version of ADK does not accept it"
     raise unreadable(ref, f"event {number}: {why}") from None
+
+
+def read_session(stored: StoredSession) -> Session:
+    """Read a session with the events that were read. Raises SessionUnreadable."""
+    document = stored.document
+    session = Session(
+        app_name=document.ref.app_name,
+        user_id=document.ref.user_id,
+        id=document.ref.session_id,
+        state=merge_scopes(document.tail.state, stored.app_state, stored.user_state),
+        last_update_time=document.tail.last_update_time,
+    )
+    first = document.tail.event_count - len(document.events) + 1
+    for number, line in enumerate(document.events, first):
+        session.events.append(read_event(line, document.ref, number))
+    return session

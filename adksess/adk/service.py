@@ -21,7 +21,7 @@ from google.adk.sessions.base_session_service import (
 )
 from google.adk.sessions.session import Session
 
-from adksess.adk.event_json import read_event, without_temp_state, write_event
+from adksess.adk.event_json import read_session, without_temp_state, write_event
 from adksess.store.cancellation import complete
 from adksess.store.errors import (
     ServerUnavailable,
@@ -225,18 +225,8 @@ class RedisSessionService(BaseSessionService):
         await self.aclose()
 
     def _session(self, stored: StoredSession) -> Session:
-        document = stored.document
-        session = Session(
-            app_name=document.ref.app_name,
-            user_id=document.ref.user_id,
-            id=document.ref.session_id,
-            state=merge_scopes(document.tail.state, stored.app_state, stored.user_state),
-            last_update_time=document.tail.last_update_time,
-        )
-        first = document.tail.event_count - len(document.events) + 1
-        for number, line in enumerate(document.events, first):
-            session.events.append(read_event(line, document.ref, number))
-        self._mark(session, document.tail.event_count)
+        session = read_session(stored)
+        self._mark(session, stored.document.tail.event_count)
         return session
 
     def _mark(self, session: Session, event_count: int) -> None:

@@ -1,0 +1,66 @@
+"""ADK's session files: what `adk run --resume` and the import of ADK's web UI read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.adk.sessions.session import Session
+
+from adksess.adk.event_json import read_session
+from adksess.store.document import json_bytes
+from adksess.store.models import StoredSession
+
+_INTERNAL_PREFIX = "__adk_internal_"
+"""Custom metadata that ADK removes from events that leave it (`public_session`, 2.13)."""
+
+_CREDENTIAL_FIELDS = {
+    *("raw_auth_credential", "rawAuthCredential"),
+    *("exchanged_auth_credential", "exchangedAuthCredential"),
+}
+_SECRET_FIELDS = {
+    *("oauth2", "http", "api_key", "apiKey", "service_account", "serviceAccount"),
+}
+_TOKEN_CACHE_SUFFIX = "_token_cache"
+"""State keys in which ADK's Google tools keep tokens, such as `bigquery_token_cache`."""
+
+
+def session_file(stored: StoredSession, *, with_credentials: bool = False) -> bytes:
+    """Return the session file of a whole session, as ADK writes it.
+
+    Session.model_validate_json() of it equals get_session(), except that ADK's internal metadata
+    and, unless `with_credentials`, credentials are removed: those of auth requests and their
+    answers, and those that ADK's tools keep in state. Raises SessionUnreadable.
+    """
+    return json_bytes(session_fields(stored, with_credentials=with_credentials), indent=2) + b"\n"
+
+
+def session_fields(stored: StoredSession, *, with_credentials: bool = False) -> dict[str, Any]:
+    """Return the parsed JSON of a session file."""
+    fields = _dump(read_session(stored))
+    for event in fields.get("events", ()):
+        metadata = event.get("customMetadata")
+        if isinstance(metadata, dict):
+            kept = {k: v for k, v in metadata.items() if not k.startswith(_INTERNAL_PREFIX)}
+            event["customMetadata"] = kept
+            if not kept:
+                del event["customMetadata"]
+    result: dict[str, Any] = fields if with_credentials else without_credentials(fields)
+    return result
+
+
+def without_credentials(value: Any) -> Any:
+    """Return JSON without the credentials that ADK's authentication writes into it."""
+    if isinstance(value, list):
+        return [without_credentials(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    secret = _SECRET_FIELDS if value.keys() & {"auth_type", "authType"} else set()
+    removed = _CREDENTIAL_FIELDS | secret
+    return {
+        key: without_credentials(item)
+        for key, item in value.items()
+        if key not in removed and not str(key).endswith(_TOKEN_CACHE_SUFFIX)
+    }
+
+
+def _dump(session: Session) -> dict[str, Any]:
+    return session.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -78,9 +78,7 @@ def _case(stored: StoredSession, notes: dict[str, None]) -> dict[str, Any]:
     if state.unknown:
         notes["initial values that an event has overwritten are not known"] = None
     given = {key: value for key, value in state.known.items() if key != TITLE_KEY}
-    initial = merge_scopes(
-        given, *(_untouched(stored, scope) for scope in ("app:", "user:"))
-    )
+    initial = merge_scopes(given, *(_untouched(stored, scope) for scope in ("app:", "user:")))
     eval_case, session_input, convert = _adk_evaluation()
     case = eval_case(
         eval_id=session.id,

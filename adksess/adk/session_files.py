@@ -16,10 +16,8 @@ _CREDENTIAL_FIELDS = {
     *("raw_auth_credential", "rawAuthCredential"),
     *("exchanged_auth_credential", "exchangedAuthCredential"),
 }
-_SECRET_FIELDS = {
-    *("oauth2", "http", "api_key", "apiKey", "service_account", "serviceAccount"),
-}
-_TOKEN_CACHE_SUFFIX = "_token_cache"
+_SECRET_FIELDS = {"oauth2", "http", "api_key", "apiKey", "service_account", "serviceAccount"}
+_CACHE_SUFFIX = "_token_cache"
 """State keys in which ADK's Google tools keep tokens, such as `bigquery_token_cache`."""
 
 
@@ -58,7 +56,7 @@ def without_credentials(value: Any) -> Any:
     return {
         key: without_credentials(item)
         for key, item in value.items()
-        if key not in removed and not str(key).endswith(_TOKEN_CACHE_SUFFIX)
+        if key not in removed and not str(key).endswith(_CACHE_SUFFIX)
     }
 
 

@@ -41,13 +41,15 @@ class DocumentOperations(ScanOperations):
     async def put(self, items: Sequence[StoredValue], *, replace: bool = False) -> list[PutResult]:
         """Store documents and index them, in one round trip.
 
-        A different document is kept unless `replace`. Repeating an interrupted call is safe.
-        Raises SessionUnreadable for a value that is no session or a key of another type.
+        A different document is kept unless `replace`. Repeating an interrupted call is safe. Of
+        several items those that Redis rejects are FAILED: put one by itself for the error. Raises
+        SessionUnreadable for a value that is no session or a key of another type.
         """
         calls = [self._put_call(item, replace=replace) for item in items]
 
         async def run(client: Client, attempt: int) -> list[Any]:
-            answers = await scripts.run_all(client, calls)
+            answers = await scripts.run_all(client, calls, return_errors=True)
+            answers = [PutResult.FAILED if isinstance(a, Exception) else a for a in answers]
             if self.settings.is_cluster:  # the indexes are on other nodes
                 for item, answer in zip(items, answers, strict=True):
                     if answer > PutResult.EXISTS:
@@ -59,9 +61,7 @@ class DocumentOperations(ScanOperations):
         try:
             answers = await self._client.call(run)
         except WrongType as exc:
-            if len(items) == 1:
-                raise unreadable(items[0].ref, "one of its keys is of another type") from exc
-            raise
+            raise unreadable(items[0].ref, "one of its keys is of another type") from exc
         return [PutResult(answer) for answer in answers]
 
     async def replace_if_unchanged(self, before: StoredValue, after: Document) -> bool:

@@ -134,6 +134,8 @@ class DeleteResult(NamedTuple):
 class PutResult(IntEnum):
     """The result of putting a document, or a value of a state."""
 
+    FAILED = -2
+    """Redis rejected it; nothing was written."""
     WRONG_TYPE = -1
     """The key holds a value that is no document; it was kept."""
     EXISTS = 0

@@ -8,10 +8,11 @@ from importlib.resources import files
 from typing import Any, TypeAlias, cast
 
 from redis.asyncio import RedisCluster
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from adksess.store.batches import batched
 from adksess.store.connect import Client
+from adksess.store.redis_errors import is_transient
 
 Argument: TypeAlias = str | bytes | int | float
 
@@ -68,18 +69,26 @@ class ScriptCall:
     args: Sequence[Argument] = ()
 
 
-async def run_all(client: Client, calls: Sequence[tuple[Argument, ...] | ScriptCall]) -> list[Any]:
+async def run_all(
+    client: Client,
+    calls: Sequence[tuple[Argument, ...] | ScriptCall],
+    *,
+    return_errors: bool = False,
+) -> list[Any]:
     """Run commands and scripts in one round trip; on a cluster, in parallel.
 
-    Raises the first error. The calls are independent: another may have been carried out.
+    Raises the first error. The calls are independent: another may have been carried out. With
+    `return_errors` an error with which Redis answers several calls is the answer to its call.
     """
     if len(calls) == 1:
         return [await _run_one(client, calls[0])]
     if isinstance(client, RedisCluster):
         answers = []
         for batch in batched(calls, _CLUSTER_CALLS):
-            answers += await asyncio.gather(*(_run_one(client, call) for call in batch))
-        return answers
+            answers += await asyncio.gather(
+                *(_run_one(client, call) for call in batch), return_exceptions=return_errors
+            )
+        return _checked(answers, return_errors=return_errors)
     async with client.pipeline(transaction=False) as pipeline:
         for call in calls:
             if isinstance(call, ScriptCall):
@@ -88,9 +97,19 @@ async def run_all(client: Client, calls: Sequence[tuple[Argument, ...] | ScriptC
         answers = await pipeline.execute(raise_on_error=False)
     for position, answer in enumerate(answers):
         if isinstance(answer, NoScriptError):
-            answers[position] = await _run_one(client, calls[position])
-        elif isinstance(answer, Exception):
-            raise answer
+            try:
+                answers[position] = await _run_one(client, calls[position])
+            except ResponseError as exc:
+                answers[position] = exc
+    return _checked(answers, return_errors=return_errors)
+
+
+def _checked(answers: list[Any], *, return_errors: bool) -> list[Any]:
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            is_answer = isinstance(answer, ResponseError) and not is_transient(answer)
+            if not (return_errors and is_answer):
+                raise answer
     return answers
 
 

@@ -1,6 +1,7 @@
 """Import records: validated sessions and states, a batch at a time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from adksess.store.document import json_bytes
@@ -115,21 +116,24 @@ def _size(batch: Sequence[_Item]) -> int:
 async def _put_batch(
     store: SessionStore, batch: Sequence[_Item], options: ImportOptions, report: ImportReport
 ) -> None:
-    """Store sessions; if one cannot be stored, each by itself to find out which."""
+    """Store sessions; those that fail again by themselves, for the reason.
+
+    Raises the error of a server that rejects writes, after the others have been counted.
+    """
     if not batch:
         return
-    try:
+    results: Sequence[PutResult] = [PutResult.FAILED] * len(batch)
+    with suppress(InvalidName, SessionUnreadable, WrongType):
         results = await _put(store, batch, options)
-    except (InvalidName, SessionUnreadable, WrongType):
-        for item in batch:
+    _count(report, batch, results)
+    for item, result in zip(batch, results, strict=True):
+        if result is PutResult.FAILED:
             try:
                 _count(report, [item], await _put(store, [item], options))
             except InvalidName:
                 report.reject(item.where, "its names are not Unicode")
             except (SessionUnreadable, WrongType):
                 report.reject(item.where, _WRONG_TYPE)
-        return
-    _count(report, batch, results)
 
 
 async def _put(

@@ -164,6 +164,9 @@ async def copy_documents(
             ]
         else:
             results = await target.put(items)
+            for position, result in enumerate(results):
+                if result is PutResult.FAILED:
+                    (results[position],) = await target.put([items[position]])
         for item, result in zip(items, results, strict=True):
             report.apps.add(item.ref.app_name)
             if result in (PutResult.EXISTS, PutResult.WRONG_TYPE):

@@ -14,11 +14,13 @@ import pytest
 import redis
 
 from adksess import SessionRef, SessionStore
+from adksess.cli.render.text import counted
 from adksess.store.document import decode, find_tail
 from adksess.store.keys import Keys
 from adksess.store.models import PutResult, StoredValue
 from adksess.transfer import files
 from tests.cli.sessions import store_all_kinds, store_session
+from tests.servers import running, valkey_binary
 
 Cli = Callable[..., Any]
 PLAIN = b'{"session_id": "plain", "state": {"a": [1, 1.0]}, "events": []}'
@@ -535,3 +537,25 @@ def test_the_whole_output(
         + note
         + "note: Expired sessions are imported with a new expiry, such as --ttl 7d.\n"
     )
+
+
+def test_a_full_server_keeps_what_it_stored_and_the_counts_say_so(cli: Cli, tmp_path: Path) -> None:
+    sizes = {"a": 1_000, "b": 1_000, "c": 6_000_000, "d": 6_000_000, "e": 1_000}
+    lines = []
+    for name, size in sizes.items():
+        document = _document(state={"k": "x" * size})["document"] | {"session_id": name}
+        lines.append(json.dumps(_session(session_id=name, document=document)))
+    (tmp_path / "x").write_text("\n".join(lines))
+    options = {"maxmemory": "8mb", "maxmemory_policy": "noeviction"}
+    with running(valkey_binary(), tmp_path / "server", **options) as server:
+        result = cli("import", tmp_path / "x", "-r", server.url)
+        with server.client() as client:
+            client.config_set("maxmemory", "0")
+            stored = client.keys("session:*")
+        assert 1 <= len(stored) < len(sizes)
+        assert result.out == f"Imported {counted(len(stored), 'session')}, 0 state values.\n"
+        assert result.code != 0
+        assert "memory" in result.err
+        again = cli("import", tmp_path / "x", "-r", server.url)
+        assert again.out.startswith(f"Imported {counted(len(sizes) - len(stored), 'session')}, ")
+        assert f"{len(stored)} unchanged" in again.out

@@ -1,7 +1,6 @@
 """Eval sets for `adk eval`: conversations as cases, with the state that they started from."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ from adksess.adk.event_json import read_session
 from adksess.adk.session_files import without_credentials
 from adksess.store.document import json_bytes, parse_events, parse_json
 from adksess.store.errors import AdksessError
+from adksess.store.keys import SessionRef
 from adksess.store.models import TITLE_KEY, StoredSession
-from adksess.store.state import merge_scopes
-from adksess.transfer.history import live_positions
+from adksess.store.state import APP, USER, merge_scopes
+from adksess.transfer.file_export import ExportedFile
+from adksess.transfer.history import event_actions, get_object, live_positions
 from adksess.transfer.replay import initial_state
 
 SUFFIX = ".evalset.json"
@@ -28,9 +29,6 @@ class EvalSetFile:
     """An eval set in the making: the cases of a file, and those that are added to it."""
 
     fields: dict[str, Any]
-    added: int = 0
-    replaced: int = 0
-    notes: dict[str, None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | None) -> "EvalSetFile":
@@ -50,17 +48,23 @@ class EvalSetFile:
             ) from exc
         return cls(fields)
 
-    def add(self, stored: StoredSession) -> None:
-        """Add a session as a case; a case of the same id is replaced. Raises SessionUnreadable."""
-        case = _case(stored, self.notes)
+    def __call__(self, stored: StoredSession) -> ExportedFile:
+        """Add a session as a case; a case of the same id is replaced.
+
+        The file that is returned is empty, and says what the case lacks. Raises SessionUnreadable.
+        """
+        case, lacks = _case(stored)
+        file = ExportedFile(stored.document.ref.session_id, SUFFIX, b"", lacks)
         cases = self.fields["eval_cases"]
         for position, existing in enumerate(cases):
             if _case_id(existing) == case["eval_id"]:
                 cases[position] = case
-                self.replaced += 1
-                return
+                return file
         cases.append(case)
-        self.added += 1
+        return file
+
+    def write(self, ref: SessionRef, file: ExportedFile) -> None:
+        """Do nothing: the cases are written together, as content()."""
 
     def content(self) -> bytes:
         """Return the file, which `load_eval_set_from_file` of ADK reads."""
@@ -68,17 +72,27 @@ class EvalSetFile:
         return json_bytes(self.fields, indent=2) + b"\n"
 
 
-def _case(stored: StoredSession, notes: dict[str, None]) -> dict[str, Any]:
+def _case(stored: StoredSession) -> tuple[dict[str, Any], list[str]]:
+    """Return a case, and what of the session it lacks."""
     session = read_session(stored)
-    live = live_positions(parse_events(stored.document))
+    parsed = parse_events(stored.document)
+    live = live_positions(parsed)
+    lacks: list[str] = []
     if len(live) < len(session.events):
-        notes["rewound events are not in the eval set"] = None
-    session.events = [session.events[position] for position in live]
+        lacks.append("rewound events")
+    session.events = [
+        session.events[position] for position in live if parsed[position].get("content")
+    ]
     state = initial_state(stored.document)
     if state.unknown:
-        notes["initial values that an event has overwritten are not known"] = None
+        lacks.append("values given at creation that an event has replaced since")
     given = {key: value for key, value in state.known.items() if key != TITLE_KEY}
-    initial = merge_scopes(given, *(_untouched(stored, scope) for scope in ("app:", "user:")))
+    changed = {key for event in parsed for key in get_object(event_actions(event), "state_delta")}
+    initial = merge_scopes(
+        given,
+        {k: v for k, v in stored.app_state.items() if APP + k not in changed},
+        {k: v for k, v in stored.user_state.items() if USER + k not in changed},
+    )
     eval_case, session_input, convert = _adk_evaluation()
     case = eval_case(
         eval_id=session.id,
@@ -91,21 +105,7 @@ def _case(stored: StoredSession, notes: dict[str, None]) -> dict[str, Any]:
     fields: dict[str, Any] = case.model_dump(
         mode="json", exclude_unset=True, exclude_defaults=True, exclude_none=True
     )
-    result: dict[str, Any] = without_credentials(fields)
-    return result
-
-
-def _untouched(stored: StoredSession, scope: str) -> dict[str, Any]:
-    """Return the values of a scope that no event of the session has set."""
-    values = stored.app_state if scope == "app:" else stored.user_state
-    touched = _set_keys(parse_events(stored.document))
-    return {key: value for key, value in values.items() if scope + key not in touched}
-
-
-def _set_keys(events: Iterable[dict[str, Any]]) -> set[str]:
-    from adksess.transfer.history import event_actions, get_object
-
-    return {key for event in events for key in get_object(event_actions(event), "state_delta")}
+    return without_credentials(fields), lacks
 
 
 def _case_id(case: Any) -> Any:

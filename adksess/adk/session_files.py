@@ -8,6 +8,7 @@ from google.adk.sessions.session import Session
 from adksess.adk.event_json import read_session
 from adksess.store.document import json_bytes
 from adksess.store.models import StoredSession
+from adksess.transfer.file_export import ExportedFile
 
 _INTERNAL_PREFIX = "__adk_internal_"
 """Custom metadata that ADK removes from events that leave it (`public_session`, 2.13)."""
@@ -21,19 +22,22 @@ _CACHE_SUFFIX = "_token_cache"
 """State keys in which ADK's Google tools keep tokens, such as `bigquery_token_cache`."""
 
 
-def session_file(stored: StoredSession, *, with_credentials: bool = False) -> bytes:
+def session_file(stored: StoredSession, *, with_credentials: bool = False) -> ExportedFile:
     """Return the session file of a whole session, as ADK writes it.
 
     Session.model_validate_json() of it equals get_session(), except that ADK's internal metadata
     and, unless `with_credentials`, credentials are removed: those of auth requests and their
     answers, and those that ADK's tools keep in state. Raises SessionUnreadable.
     """
-    return json_bytes(session_fields(stored, with_credentials=with_credentials), indent=2) + b"\n"
+    fields = _public_fields(read_session(stored))
+    public = fields if with_credentials else without_credentials(fields)
+    lacks = [] if public == fields else ["credentials (--with-credentials keeps them)"]
+    content = json_bytes(public, indent=2) + b"\n"
+    return ExportedFile(stored.document.ref.session_id, ".session.json", content, lacks)
 
 
-def session_fields(stored: StoredSession, *, with_credentials: bool = False) -> dict[str, Any]:
-    """Return the parsed JSON of a session file."""
-    fields = _dump(read_session(stored))
+def _public_fields(session: Session) -> dict[str, Any]:
+    fields: dict[str, Any] = session.model_dump(mode="json", by_alias=True, exclude_none=True)
     for event in fields.get("events", ()):
         metadata = event.get("customMetadata")
         if isinstance(metadata, dict):
@@ -41,8 +45,7 @@ def session_fields(stored: StoredSession, *, with_credentials: bool = False) -> 
             event["customMetadata"] = kept
             if not kept:
                 del event["customMetadata"]
-    result: dict[str, Any] = fields if with_credentials else without_credentials(fields)
-    return result
+    return fields
 
 
 def without_credentials(value: Any) -> Any:
@@ -58,7 +61,3 @@ def without_credentials(value: Any) -> Any:
         for key, item in value.items()
         if key not in removed and not str(key).endswith(_CACHE_SUFFIX)
     }
-
-
-def _dump(session: Session) -> dict[str, Any]:
-    return session.model_dump(mode="json", by_alias=True, exclude_none=True)

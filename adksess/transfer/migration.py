@@ -112,7 +112,7 @@ class Migration:
         report = self.report
         try:
             lines = [
-                self._encode(_completed(event, number, source))
+                self._encode(completed_event(event, number, source))
                 for number, event in enumerate(source.events, 1)
             ]
             outcome = await self._receiver.receive(source, lines, dry_run=self._dry_run)
@@ -179,8 +179,10 @@ async def copy_documents(
         advance(len(items))
 
 
-def _completed(event: Mapping[str, Any], number: int, source: SourceSession) -> Mapping[str, Any]:
-    """Return the event with an id and a time: where they lack, ADK makes new ones at every read."""
+def completed_event(
+    event: Mapping[str, Any], number: int, source: SourceSession
+) -> Mapping[str, Any]:
+    """Return the event with an id and a time: if missing, ADK makes new ones at every read."""
     missing: dict[str, Any] = {}
     if not event.get("id"):
         missing["id"] = str(uuid5(NAMESPACE_URL, f"adksess:{source.ref.path}/{number}"))

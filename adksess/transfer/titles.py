@@ -1,9 +1,11 @@
 """The title of a session: the one of ADK's web UI, or its first user message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic_core import from_json
 
+from adksess.store.models import TITLE_KEY
 from adksess.transfer.history import Event, content_parts, get_object
 
 MAX_TITLE = 50
@@ -13,6 +15,13 @@ HEAD_BYTES = 2_048
 """Bytes of a document in which the first message is searched for."""
 
 _EVENTS_OPEN = b'"events":['
+
+
+def display_name(state: Mapping[str, Any]) -> str:
+    """Return the title that ADK's web UI shows, which is in the state; empty without one."""
+    metadata = state.get(TITLE_KEY)
+    title = metadata.get("displayName") if isinstance(metadata, Mapping) else None
+    return title if isinstance(title, str) else ""
 
 
 def title_of(text: str) -> str:

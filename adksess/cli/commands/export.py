@@ -1,6 +1,8 @@
-"""`adksess export`: sessions and their state, in files that can be imported again."""
+"""`adksess export`: sessions and their state, as NDJSON or as files that ADK reads."""
 
 from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from adksess.store.settings import Settings
     from adksess.store.store import SessionStore
     from adksess.transfer.exporter import ExportReport, Owner, Write
+    from adksess.transfer.file_export import Convert, FileReport, FileTarget
+
+
+_MAX_NAMED = 5
+
+
+class Format(StrEnum):
+    """The formats of `export`."""
+
+    ADKSESS = "adksess"
+    ADK = "adk"
+    TEST = "test"
+    EVALSET = "evalset"
 
 
 class NothingSelected(SessionNotFound):
@@ -27,21 +42,37 @@ class NothingSelected(SessionNotFound):
 @command(
     "adksess export --out sessions.ndjson.gz",
     "adksess export 8e42 | jq .",
+    "adksess export 8e42 --format adk --out trip.session.json",
+    "adksess export --app demo --since 1d --format test --out agents/demo/tests/",
 )
 def export(
     ids: IdsArgument = None,
     *,
     filters: FilterOptions,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="adksess: NDJSON, for adksess import. adk: session files, for adk run --resume "
+            "and ADK's web UI. test: files for adk test. evalset: an eval set for adk eval.",
+        ),
+    ] = Format.ADKSESS,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--out",
-            metavar="FILE",
-            help="Written atomically; replaces an existing file. Compressed if its name ends in "
-            ".gz.",
+            metavar="FILE|DIR/",
+            help="Written atomically; replaces an existing file, but adds to an eval set. "
+            "Compressed if its name ends in .gz. A folder gets one file per session.",
             show_default="stdout",
         ),
     ] = None,
+    with_credentials: Annotated[
+        bool,
+        typer.Option(
+            "--with-credentials", help="Keep credentials of ADK's authentication in --format adk."
+        ),
+    ] = False,
     allow_empty: Annotated[
         bool,
         typer.Option(
@@ -50,16 +81,21 @@ def export(
     ] = False,
     connection: ConnectionOptions,
 ) -> None:
-    """Export sessions and their state as NDJSON, one object per line.
+    """Export sessions: everything, unless ids or filters select.
 
-    Exports everything, unless ids or filters select. `adksess import` restores it.
+    By default as NDJSON, one object per line, with the state of apps and users. `adksess import`
+    reads that and ADK's session files.
     """
     from adksess.cli.selection import Selection
 
     selection = Selection.from_options(ids, filters, all_if_none=True)
     settings = connection.settings()
-    report, selected = _write(settings, selection, out, allow_empty=allow_empty)
-    _print_report(report, out)
+    if format_ is not Format.ADKSESS:
+        _export_files(settings, selection, format_, out, with_credentials=with_credentials)
+        return
+    path = None if out is None else Path(out)
+    report, selected = _write(settings, selection, path, allow_empty=allow_empty)
+    _print_report(report, path)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.unreadable:
@@ -96,35 +132,118 @@ def _write(
 async def _export(
     store: "SessionStore", selection: "Selection", write: "Write", report: "ExportReport"
 ) -> "SelectedSessions":
-    from adksess.cli.render.progress import Meter
-    from adksess.cli.selection import SelectedSessions, matching
     from adksess.transfer.exporter import export_sessions, export_states, states_of
 
-    filters, by_name = selection.filters, selection.names is not None
+    filters = selection.filters
+    by_owner = selection.names is not None or filters.on_time
+    selected, batches = await _batches(store, selection)
+    owners = await export_sessions(store, batches, write, report, collect_owners=by_owner)
+    if by_owner:
+        await export_states(states_of(store, owners), write, report)
+        return selected
+    for app, user in filters.owners:
+        await export_states(store.all_states(app, user), write, report)
+    if filters.users and filters.apps:
+        apps: set[Owner] = {(app, None) for app in filters.apps}
+        await export_states(states_of(store, apps), write, report)
+    return selected
+
+
+async def _batches(
+    store: "SessionStore", selection: "Selection"
+) -> "tuple[SelectedSessions, AsyncIterator[Sequence[SessionSummary]]]":
+    """Return the named sessions, none where filters select, and all of the selection in batches."""
+    from adksess.cli.render.progress import Meter
+    from adksess.cli.selection import SelectedSessions, matching
+
+    by_name = selection.names is not None
     selected = await selection.resolve(store) if by_name else SelectedSessions([])
     total = len(selected.sessions) if by_name else await store.key_count()
-    with Meter("Exporting sessions", total) as meter:
 
-        async def batches() -> "AsyncIterator[Sequence[SessionSummary]]":
+    async def batches() -> "AsyncIterator[Sequence[SessionSummary]]":
+        with Meter("Exporting sessions", total) as meter:
             if by_name:
                 yield selected.sessions
                 meter.advance(len(selected.sessions))
                 return
-            async for batch in matching(store, filters):
+            async for batch in matching(store, selection.filters):
                 yield batch
                 meter.advance(len(batch))
 
-        by_owner = by_name or filters.on_time
-        owners = await export_sessions(store, batches(), write, report, collect_owners=by_owner)
-        if by_owner:
-            await export_states(states_of(store, owners), write, report)
-            return selected
-        for app, user in filters.owners:
-            await export_states(store.all_states(app, user), write, report)
-        if filters.users and filters.apps:
-            apps: set[Owner] = {(app, None) for app in filters.apps}
-            await export_states(states_of(store, apps), write, report)
-    return selected
+    return selected, batches()
+
+
+def _export_files(
+    settings: "Settings",
+    selection: "Selection",
+    format_: Format,
+    out: str | None,
+    *,
+    with_credentials: bool,
+) -> None:
+    """Write files of another format: one file or stdout for one session, a folder for several."""
+    from adksess.cli.runner import with_store
+    from adksess.transfer.file_export import export_files
+    from adksess.transfer.files import output_file
+
+    path = None if out is None else Path(out)
+    convert = _converter(format_, path, with_credentials=with_credentials)
+    target = _target(convert, path, is_folder=bool(out and out.endswith("/")))
+
+    async def run(store: "SessionStore") -> "tuple[FileReport, SelectedSessions]":
+        selected, batches = await _batches(store, selection)
+        return await export_files(store, batches, convert, target.write), selected
+
+    report, selected = with_store(settings, run)
+    if report.sessions and (content := target.content()) is not None:
+        with output_file(path) as file:
+            file.write(content)
+    _print_file_report(report, format_, out)
+    if selected.report_missing() or not (report.sessions or report.failed):
+        raise typer.Exit(ExitCode.NOT_FOUND)
+    if report.failed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _converter(format_: Format, path: Path | None, *, with_credentials: bool) -> "Convert":
+    if format_ is Format.EVALSET:
+        from adksess.adk.eval_sets import EvalSetFile
+
+        return EvalSetFile.load(path)
+    if format_ is Format.TEST:
+        from adksess.adk.replay_files import replay_file
+
+        return replay_file
+    from adksess.adk.session_files import session_file
+
+    return partial(session_file, with_credentials=with_credentials)
+
+
+def _target(convert: "Convert", path: Path | None, *, is_folder: bool) -> "FileTarget":
+    from adksess.transfer.file_export import FileTarget, Folder, SingleFile
+
+    if isinstance(convert, FileTarget):  # an eval set
+        return convert
+    if path is not None and (is_folder or path.is_dir()):
+        return Folder(path)
+    return SingleFile()
+
+
+def _print_file_report(report: "FileReport", format_: Format, out: str | None) -> None:
+    from adksess.cli.render.console import message, stderr
+    from adksess.cli.render.text import counted
+
+    console = stderr()
+    for ref, reason in report.failed[:_MAX_NAMED]:
+        console.print(message("error", f"{ref.path} was not exported: {reason}."))
+    if more := len(report.failed[_MAX_NAMED:]):
+        console.print(message("error", f"{more:,} more were not exported."))
+    where = f" to {out}" if out and report.sessions else ""
+    console.print(f"Exported {counted(report.sessions, 'session')}{where}.", markup=False)
+    if report.lacks:
+        console.print(
+            message("note", f"--format {format_} does not hold: {'; '.join(report.lacks)}.")
+        )
 
 
 def _print_report(report: "ExportReport", out: Path | None) -> None:

@@ -1,7 +1,9 @@
-"""`adksess import`: restore what `adksess export` wrote."""
+"""`adksess import`: sessions from exports and from session files of ADK."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -16,6 +18,7 @@ from adksess.transfer.import_options import ImportOptions, OnConflict
 if TYPE_CHECKING:
     from adksess.store.settings import Settings
     from adksess.transfer.importer import ImportReport
+    from adksess.transfer.session_file import SessionFileOptions
 
 _EXAMPLES_SHOWN = 3
 
@@ -27,12 +30,15 @@ class ImportConflict(AdksessError):
 @command(
     "adksess import sessions.ndjson.gz --dry-run",
     "adksess import sessions.ndjson.gz --on-conflict skip",
+    "adksess import trip.session.json --user ada",
 )
 def import_sessions(
-    file: Annotated[
-        str,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE", help="A file of adksess export, compressed or not; - reads stdin."
+            metavar="FILE",
+            help="A file of adksess export, compressed or not, or a session file of ADK, or a "
+            "folder or zip file of those; - reads stdin.",
         ),
     ],
     *,
@@ -67,23 +73,40 @@ def import_sessions(
             help="Import a user under another name; repeatable.",
         ),
     ] = None,
+    app: Annotated[
+        str | None,
+        typer.Option("--app", "-a", metavar="APP", help="The app of ADK's session files."),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", "-u", metavar="USER", help="The user of ADK's session files."),
+    ] = None,
+    session_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="The session id of one session file of ADK."),
+    ] = None,
     max_line: Annotated[
         int,
         typer.Option(
             "--max-line",
             metavar="MIB",
             min=1,
-            help="Reject lines, each of which is a session, of more than this many MiB.",
+            help="Reject lines of an export, and session files, of more than this many MiB.",
         ),
     ] = MAX_LINE // 2**20,
     dry_run: DryRunOption = False,
     connection: ConnectionOptions,
 ) -> None:
-    """Import sessions and state. Every line is validated before it is written.
+    """Import sessions and state from exports and from session files of ADK.
 
-    It may be interrupted and repeated: what exists already with the same content is not written.
+    Everything is validated before it is written. Can be interrupted and repeated: what exists
+    with the same content is not written again.
     """
     from adksess.store.durations import parse_duration
+    from adksess.transfer.session_file import SessionFileOptions
+
+    if session_id is not None and len(files) > 1:
+        raise UsageProblem("--id is for one session file: name one file, or omit --id.")
 
     options = ImportOptions(
         on_conflict=on_conflict,
@@ -92,9 +115,27 @@ def import_sessions(
         rename_users=dict(_parse_renaming("--rename-user", word) for word in rename_user or []),
         dry_run=dry_run,
     )
-    report = _import(file, connection.settings(), options, max_line * 2**20)
+    settings = connection.settings()
+    session_files = SessionFileOptions(_encode_event, app, user, session_id, settings.ttl)
+    report = _import(_Input(files, max_line * 2**20, session_files), settings, options)
     if report.rejected:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What is imported."""
+
+    names: Sequence[str]
+    max_line: int
+    session_files: "SessionFileOptions"
+
+
+def _encode_event(fields: Mapping[str, Any]) -> bytes:
+    """Encode an event of a session file. ADK is imported for those only."""
+    from adksess.adk.other_services import encode_event
+
+    return encode_event(fields)
 
 
 def _parse_renaming(option: str, word: str) -> tuple[str, str]:
@@ -104,25 +145,26 @@ def _parse_renaming(option: str, word: str) -> tuple[str, str]:
     return old, new
 
 
-def _import(
-    name: str, settings: "Settings", options: ImportOptions, max_line: int
-) -> "ImportReport":
-    """Import a file, or stdin for `-`. What was imported is printed even if an error ends it."""
+def _import(source: _Input, settings: "Settings", options: ImportOptions) -> "ImportReport":
+    """Import all files. What was imported is printed even if an error ends it."""
     from adksess.transfer.files import input_file
     from adksess.transfer.importer import ImportReport
 
-    fails = options.on_conflict is OnConflict.FAIL
-    with input_file(name, rewindable=fails) as file:
-        if fails:
+    report = ImportReport()
+    with ExitStack() as stack:
+        stdin: BinaryIO | None = None
+        if options.on_conflict is OnConflict.FAIL:
+            if "-" in source.names:
+                stdin = stack.enter_context(input_file("-", rewindable=True))
             trial = replace(options, on_conflict=OnConflict.SKIP, dry_run=True)
             conflicts = ImportReport()
-            _run(settings, file, name, max_line, trial, conflicts)
+            _run(source, stdin, settings, trial, conflicts)
             if conflicts.skipped or conflicts.state_keys_skipped:
                 raise ImportConflict(_describe_conflicts(conflicts))
-            file.seek(0)
-        report = ImportReport()
+            if stdin is not None:
+                stdin.seek(0)
         try:
-            _run(settings, file, name, max_line, options, report)
+            _run(source, stdin, settings, options, report)
         except (AdksessError, KeyboardInterrupt):
             if report.read:
                 _print_report(report, options)
@@ -132,20 +174,19 @@ def _import(
 
 
 def _run(
+    source: _Input,
+    stdin: BinaryIO | None,
     settings: "Settings",
-    file: BinaryIO,
-    name: str,
-    max_line: int,
     options: ImportOptions,
     report: "ImportReport",
 ) -> None:
     from adksess.cli.render.progress import Meter
     from adksess.cli.runner import with_store
     from adksess.transfer.importer import import_records
-    from adksess.transfer.sources import read_entries
+    from adksess.transfer.sources import read_files
 
-    entries = read_entries(file, name, max_line)
-    with Meter("Comparing lines" if options.dry_run else "Importing lines") as meter:
+    entries = read_files(source.names, source.max_line, source.session_files, stdin=stdin)
+    with Meter("Comparing records" if options.dry_run else "Importing records") as meter:
         with_store(
             settings,
             lambda store: import_records(store, entries, options, report, advance=meter.advance),

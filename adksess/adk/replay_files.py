@@ -16,8 +16,10 @@ from adksess.adk.event_json import read_session
 from adksess.adk.session_files import without_credentials
 from adksess.store.document import json_bytes, parse_events
 from adksess.store.models import TITLE_KEY, StoredSession
+from adksess.transfer.file_export import ExportedFile, NotExportable
 from adksess.transfer.history import is_baseline, is_compaction, live_positions
 from adksess.transfer.replay import initial_state
+from adksess.transfer.titles import display_name, first_message
 
 _NOT_COMPARED = {
     *("timestamp", "usage_metadata", "model_version", "finish_reason", "avg_logprobs"),
@@ -27,20 +29,11 @@ _NOT_COMPARED = {
 _SCOPED_ID = re.compile(r"(?<=@)[^@/.]+|(?<=^task:)[^:]+")
 
 
-class NotReplayable(ValueError):
-    """A session that `adk test` cannot replay. The message says why."""
+def replay_file(stored: StoredSession) -> ExportedFile:
+    """Return the test file of a whole session, named after its title as in ADK's web UI.
 
-
-@dataclass(frozen=True)
-class TestFile:
-    """The content of a test file, and sentences about what it cannot hold."""
-
-    content: bytes
-    notes: Sequence[str] = ()
-
-
-def test_file(stored: StoredSession) -> TestFile:
-    """Return the test file of a whole session. Raises NotReplayable and SessionUnreadable."""
+    Raises NotExportable when there is no text with which a test begins, and SessionUnreadable.
+    """
     session = read_session(stored)
     parsed = parse_events(stored.document)
     spoken = [
@@ -55,13 +48,18 @@ def test_file(stored: StoredSession) -> TestFile:
         "id": session.id,
         "events": replayed.events(),
     }
-    notes = list(replayed.notes)
-    given = [key for key in initial_state(stored.document).known if key != TITLE_KEY]
-    if given:
-        notes.append("adk test starts without state: what was given at creation is missing")
+    lacks = list(replayed.lacks)
+    if initial_state(stored.document).known.keys() - {TITLE_KEY}:
+        lacks.append("state that was given at creation")
     if len(spoken) < len(session.events):
-        notes.append("rewound events and summaries are not replayed by adk test")
-    return TestFile(json_bytes(without_credentials(fields), indent=2) + b"\n", notes)
+        lacks.append("rewound events and summaries")
+    content = json_bytes(without_credentials(fields), indent=2) + b"\n"
+    return ExportedFile(_name(stored, parsed), ".json", content, lacks)
+
+
+def _name(stored: StoredSession, parsed: Sequence[Mapping[str, Any]]) -> str:
+    title = display_name(stored.document.tail.state) or first_message(parsed)
+    return re.sub(r"[^a-zA-Z0-9_-]", "", title.replace(" ", "_"))
 
 
 @dataclass
@@ -69,7 +67,7 @@ class _Replay:
     """The events of a conversation as `adk test` compares them."""
 
     spoken: Sequence[Event]
-    notes: dict[str, None] = field(default_factory=dict)
+    lacks: dict[str, None] = field(default_factory=dict)
     _ids: dict[str, str] = field(default_factory=dict)
 
     def events(self) -> list[dict[str, Any]]:
@@ -106,7 +104,7 @@ class _Replay:
             _clean(fields)
             yield fields
         if not started:
-            raise NotReplayable("the user sent no text, with which a test begins")
+            raise NotExportable("the user sent no text, with which a test begins")
 
     def _user_content(self, event: Event) -> types.Content | None:
         """Return what ADK sends again: text, calls and responses."""
@@ -117,9 +115,9 @@ class _Replay:
             if part.text or part.function_call or part.function_response
         ]
         if len(kept) < len(parts):
-            self.notes["files that a user sent are not replayed by adk test"] = None
+            self.lacks["files that the user sent"] = None
         if event.actions.state_delta and not parts:
-            self.notes["state that was changed by hand is not replayed by adk test"] = None
+            self.lacks["state that was changed by hand"] = None
         return types.Content(role="user", parts=kept) if kept else None
 
     def _number_calls(self, event: dict[str, Any]) -> None:

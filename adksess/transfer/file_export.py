@@ -1,0 +1,159 @@
+"""Export sessions as files of other programs, one file per session."""
+
+import re
+from collections.abc import AsyncIterable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from adksess.store.document import parse_json
+from adksess.store.errors import AdksessError, SessionUnreadable
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary, StoredSession
+from adksess.store.store import SessionStore
+from adksess.transfer.files import FileError, output_file
+
+_UNSAFE = re.compile(r"[^\w.@+=, -]")
+_MAX_STEM = 100
+
+
+class NotExportable(ValueError):
+    """A session that a format cannot hold at all. The message says why."""
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file: a name for it, which may be empty or taken, and what of the session it lacks."""
+
+    stem: str
+    suffix: str
+    content: bytes
+    lacks: Sequence[str] = ()
+
+
+Convert = Callable[[StoredSession], ExportedFile]
+"""Converts a whole session. Raises NotExportable and SessionUnreadable."""
+
+
+@runtime_checkable
+class FileTarget(Protocol):
+    """Where exported files go."""
+
+    def write(self, ref: SessionRef, file: ExportedFile) -> None:
+        """Take the file of a session."""
+        ...
+
+    def content(self) -> bytes | None:
+        """Return what is to be written at the end, for all sessions; None for nothing."""
+        ...
+
+
+@dataclass
+class FileReport:
+    """What was exported: the number of sessions, those that failed with the reason, and what the
+    files lack of the sessions.
+    """
+
+    sessions: int = 0
+    failed: list[tuple[SessionRef, str]] = field(default_factory=list)
+    lacks: dict[str, None] = field(default_factory=dict)
+
+
+async def export_files(
+    store: SessionStore,
+    batches: AsyncIterable[Sequence[SessionSummary]],
+    convert: Convert,
+    write: Callable[[SessionRef, ExportedFile], None],
+) -> FileReport:
+    """Read each session, convert it and write it. Sessions that cannot be read are reported."""
+    report = FileReport()
+    async for batch in batches:
+        for summary in batch:
+            try:
+                stored = await store.read(summary.ref)
+                if stored is None:
+                    continue  # deleted meanwhile
+                file = convert(stored)
+            except SessionUnreadable:
+                report.failed.append((summary.ref, summary.problem or "it cannot be read"))
+                continue
+            except NotExportable as exc:
+                report.failed.append((summary.ref, str(exc)))
+                continue
+            write(summary.ref, file)
+            report.sessions += 1
+            report.lacks.update(dict.fromkeys(file.lacks))
+            if summary.ttl_seconds is not None:
+                report.lacks["the expiry"] = None
+    return report
+
+
+class SeveralSessions(AdksessError):
+    """Several sessions for a format that has one session in a file, and no folder."""
+
+
+class SingleFile:
+    """The file of one session."""
+
+    def __init__(self) -> None:
+        self._file: ExportedFile | None = None
+
+    def write(self, ref: SessionRef, file: ExportedFile) -> None:
+        """Keep the file. Raises SeveralSessions for a second one."""
+        if self._file is not None:
+            raise SeveralSessions(
+                "Several sessions are selected, and this format has one session in a file: name a "
+                "folder, --out DIR/, or select one session."
+            )
+        self._file = file
+
+    def content(self) -> bytes | None:
+        """Return what to write."""
+        return None if self._file is None else self._file.content
+
+
+class Folder:
+    """A folder of exported files. A file of another session is never overwritten."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written: set[Path] = set()
+
+    def write(self, ref: SessionRef, file: ExportedFile) -> None:
+        """Write a file under its name, or under one with a number if that is taken.
+
+        Raises FileError.
+        """
+        stem = safe_stem(file.stem) or safe_stem(ref.session_id) or "session"
+        path, number = self._path / f"{stem}{file.suffix}", 1
+        while path in self._written or (path.exists() and not _holds(path, ref)):
+            number += 1
+            path = self._path / f"{stem}-{number}{file.suffix}"
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise FileError(f"Cannot create {self._path}: {exc.strerror}.") from exc
+        with output_file(path) as out:
+            out.write(file.content)
+        self._written.add(path)
+
+    def content(self) -> None:
+        """Return None: every file is written already."""
+
+
+def safe_stem(text: str) -> str:
+    """Return a text as a file name: without separators, control characters and leading dots."""
+    return _UNSAFE.sub("_", text).strip(" .")[:_MAX_STEM]
+
+
+def _holds(path: Path, ref: SessionRef) -> bool:
+    """Return whether a file was exported from a session. Text files are not told apart."""
+    if path.suffix != ".json":
+        return True
+    try:
+        fields: Any = parse_json(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    if not isinstance(fields, dict):
+        return False
+    return (fields.get("appName"), fields.get("userId"), fields.get("id")) == tuple(ref)

@@ -25,7 +25,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own REDIS_URL must never reach a test."""
     for name in (
         *("ADKSESS_REDIS_URL", "REDIS_URL", "ADKSESS_SERVER", "ADKSESS_PREFIX"),
-        *("COLUMNS", "NO_COLOR"),
+        *("COLUMNS", "NO_COLOR", "MAKELEVEL"),
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ADKSESS_CONFIG", "/nonexistent/config.toml")

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from google.adk.cli import fast_api
 
+from adksess.adk import agents_subprocess
 from adksess.adk.agents import FolderUnreadable, agent_folders, find_agents, is_agent
+from adksess.adk.agents_subprocess import AgentsCheck
 from adksess.demo import AGENTS_DIR
 
 COMMANDS = pytest.mark.parametrize("command", ["web", "api_server"])
@@ -40,3 +42,33 @@ def test_files_of_an_agent(tmp_path: Path) -> None:
     assert not is_agent(tmp_path)
     with pytest.raises(FolderUnreadable, match="Cannot read"):
         agent_folders(tmp_path / "nowhere")
+
+
+def test_agents_that_cannot_be_imported_are_reported_with_the_reason(tmp_path: Path) -> None:
+    for name, text in (
+        ("good", "from adksess.demo.agents.remember.agent import root_agent\nprint('noise')\n"),
+        ("missing", "import no_such_package\n"),
+        ("failing", "raise ValueError('no key')\n"),
+        ("leaving", "import sys; sys.exit(3)\n"),
+        ("empty", ""),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "agent.py").write_text(text)
+    with AgentsCheck(tmp_path, "web") as check:
+        failures = check.failures()
+    assert set(failures) == {"missing", "failing", "leaving", "empty"}
+    assert failures["missing"].endswith("No module named 'no_such_package'")
+    assert failures["failing"] == "ValueError: no key"
+    assert failures["leaving"] == "its module calls sys.exit()"
+    assert "No root_agent found for 'empty'" in failures["empty"]
+
+
+@pytest.mark.parametrize("text", ["import os; os._exit(3)\n", "import time; time.sleep(100)\n"])
+def test_an_agent_that_ends_or_blocks_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(agents_subprocess, "TIMEOUT_SECONDS", 0.1)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "agent.py").write_text(text)
+    with AgentsCheck(tmp_path, "web") as check:
+        assert check.failures() == {}

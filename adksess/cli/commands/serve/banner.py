@@ -93,20 +93,20 @@ def addresses(banner: Banner) -> list[str]:
 
 def next_command(banner: Banner) -> str:
     """Return the shell command that lists these sessions, without a password."""
-    connection = banner.connection
-    command = shlex.join([*_program(), "list"])
+    return adksess_command(banner.connection, "list")
+
+
+def adksess_command(connection: Connection, *words: str) -> str:
+    """Return a shell command for this Redis, without a password."""
+    command = shlex.join([*_program(), *words])
     if connection.server:
         command += f" -s {shlex.quote(safe_text(connection.server.name))}"
-    elif not _is_found_by_default(banner):
+    elif not (connection.is_built_in and not ConnectionOptions().origins()):
         command += f" -r {url_word(connection.settings)}"
     prefix = connection.settings.prefix
     if prefix and not (connection.server and connection.server.prefix == prefix):
         command += f" --prefix {shlex.quote(safe_text(prefix))}"
     return command
-
-
-def _is_found_by_default(banner: Banner) -> bool:
-    return banner.connection.is_built_in and not ConnectionOptions().origins()
 
 
 def _where_to_type(banner: Banner) -> str:

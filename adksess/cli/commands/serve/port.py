@@ -1,6 +1,7 @@
 """Check that the web server can listen on its port, before anything is started."""
 
 import errno
+import os
 import socket
 
 from adksess.cli.errors import UsageProblem
@@ -16,9 +17,12 @@ def claim_port(host: str, port: int) -> int:
         raise UsageProblem(f"--host {host} is not an address of this machine.") from exc
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
+            free = _next_free(host, port)
+            # make sets MAKELEVEL; its target serve takes PORT
+            other = f"make serve PORT={free}" if "MAKELEVEL" in os.environ else f"--port {free}"
             raise UsageProblem(
                 f"Port {port} is in use, maybe by another adksess serve. Stop that process, or "
-                f"choose another port: --port {_next_free(host, port)}"
+                f"choose another port: {other}"
             ) from exc
         if exc.errno == errno.EACCES:
             raise UsageProblem(

@@ -1,5 +1,6 @@
 """Run `adksess serve`: choose the Redis server, print the banner, run ADK's server."""
 
+import shlex
 import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,12 +8,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adksess.adk.agents_subprocess import AgentsCheck
 from adksess.cli.commands.serve import warnings as serve_warnings
 from adksess.cli.commands.serve.background import (
     indexing_foreign_sessions,
     print_created_sessions,
 )
 from adksess.cli.commands.serve.banner import Banner, print_banner
+from adksess.cli.commands.serve.outages import shorten_outages
 from adksess.cli.commands.serve.port import claim_port
 from adksess.cli.connection import Connection, choose_embedded, default_port
 from adksess.cli.errors import ExitCode, UsageProblem
@@ -53,11 +56,15 @@ class ServeOptions:
 
 @dataclass(frozen=True)
 class _Agents:
-    """What is served: the folder, the names of its agents, ADK's option --url_prefix."""
+    """What is served: the folder, the names of its agents, ADK's option --url_prefix.
+
+    `failures` are the agents that cannot be imported, with the reasons.
+    """
 
     folder: Path
     names: tuple[str, ...]
     url_prefix: str
+    failures: Mapping[str, str]
 
 
 def serve_agents(options: ServeOptions) -> int:
@@ -71,8 +78,13 @@ def serve_agents(options: ServeOptions) -> int:
         embedded = _choose_embedded(options)
         # A Redis that does not answer is reported before ADK is imported, which takes seconds.
         info = None if embedded else _check(settings)
+        # In a child process, while ADK is imported in this one.
+        check = (
+            None if options.demo else stack.enter_context(AgentsCheck(agents_dir, options.command))
+        )
         names = _find_agents(agents_dir, options.command)
-        agents = _Agents(agents_dir, names, str(given.get("url_prefix", "")))
+        failures = check.failures() if check else {}
+        agents = _Agents(agents_dir, names, str(given.get("url_prefix", "")), failures)
         if embedded:
             stack.enter_context(embedded)
             # A second Ctrl-C must not interrupt the server's shutdown.
@@ -82,6 +94,7 @@ def serve_agents(options: ServeOptions) -> int:
         stack.enter_context(indexing_foreign_sessions(settings))
         if options.verbose:
             print_created_sessions()
+        shorten_outages()
         code = _run(options.command, _server_args(options, settings, port, agents_dir))
     if code == ExitCode.OK:
         kept = f"in {embedded.data_dir}" if embedded else "in Redis"
@@ -98,9 +111,10 @@ def _announce(
     port: int,
 ) -> None:
     """Print the banner and the warnings."""
+    connection = replace(options.connection, settings=settings)
     print_banner(
         Banner(
-            connection=replace(options.connection, settings=settings),
+            connection=connection,
             redis_server=f"{info.server} {info.version}",
             embedded=embedded,
             agents=agents.names,
@@ -113,6 +127,10 @@ def _announce(
                 *serve_warnings.address_warnings(options.host, port),
                 *serve_warnings.redis_warnings(info, settings),
                 *serve_warnings.services_warnings(agents.folder, settings),
+                *serve_warnings.folder_warnings(agents.folder, agents.names),
+                *serve_warnings.import_warnings(agents.failures),
+                *serve_warnings.unserved_warnings(settings, agents.names),
+                *serve_warnings.local_session_warnings(agents.folder, connection),
             ),
         )
     )
@@ -169,6 +187,12 @@ def _find_agents(agents_dir: Path, command: str) -> tuple[str, ...]:
 
     agents = find_agents(agents_dir, command)
     if not agents:
+        deeper = sorted(path.parent for path in agents_dir.glob("*/*/agent.py"))
+        if deeper:
+            raise UsageProblem(
+                f"There is no agent in {agents_dir}, but in folders inside it. Serve one of those: "
+                f"adksess serve {shlex.quote(str(deeper[0].parent))}"
+            )
         raise UsageProblem(f"There is no agent in {agents_dir}. {_AGENT_FOLDER}")
     return tuple(agents)
 

@@ -97,7 +97,16 @@ def test_a_taken_port_names_a_free_one(cli: Callable[..., object], agents: Path)
         result = cli("serve", agents, "--port", port)
     assert result.code == 2
     assert f"Port {port} is in use" in result.err
-    assert "--port " in result.err
+    assert "choose another port: --port " in result.err
+
+
+def test_a_taken_port_under_make_names_its_variable(
+    cli: Callable[..., object], agents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = cli("serve", agents, "--port", taken.getsockname()[1])
+    assert "choose another port: make serve PORT=" in result.err
 
 
 def test_a_port_in_time_wait_is_free() -> None:

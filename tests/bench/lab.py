@@ -1,4 +1,4 @@
-"""The lab: servers of its own in a private folder, databases, and where things are put."""
+"""The servers, databases and folders of a benchmark run."""
 
 import contextlib
 import itertools
@@ -21,12 +21,12 @@ PEERS = OUTPUT / "peers"
 
 
 class NotMeasured(Exception):
-    """A row that cannot be measured here. The message says why, in a few words."""
+    """A row cannot be measured on this machine. The message says why."""
 
 
 @dataclass
 class Lab:
-    """What a measurement works with. Leaving it stops what it started."""
+    """The resources of a benchmark run: a context manager that stops what it started."""
 
     quick: bool = False
     curves: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -44,15 +44,15 @@ class Lab:
         self._exits.close()
 
     def pick(self, full: int, quick: int) -> int:
-        """A size or a number of rounds: the second with --quick."""
+        """Return a size or a number of rounds: `quick` with --quick."""
         return quick if self.quick else full
 
     def database(self) -> str:
-        """The URL of an empty database."""
+        """Return the URL of an empty database."""
         return f"redis://{self._address}/{next(self._databases)}"
 
     def start_server(self, *options: str) -> str:
-        """Start a Valkey that keeps nothing on disk; its host:port."""
+        """Start a Valkey without persistence. Returns host:port."""
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         folder = self.folder / f"server-{port}"
@@ -65,7 +65,7 @@ class Lab:
         return f"127.0.0.1:{port}"
 
     def start_cluster(self, nodes: int = 3) -> str:
-        """Start a cluster of primaries; the host:port of one."""
+        """Start a cluster of primaries. Returns host:port of one."""
         addresses = [self.start_server("--cluster-enabled", "yes") for _ in range(nodes)]
         clients = [redis.Redis.from_url(f"redis://{a}", decode_responses=True) for a in addresses]
         bounds = [16384 * i // nodes for i in range(nodes + 1)]
@@ -78,7 +78,7 @@ class Lab:
         return addresses[0]
 
     def start_process(self, *command: str, **environment: str) -> None:
-        """Start a process in the lab's folder, to be stopped at the end."""
+        """Start a process in the run's folder; it is stopped at the end."""
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -92,26 +92,26 @@ class Lab:
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """The environment of a process that imports this checkout, in a folder of its own."""
+    """Return the environment of a process that imports this checkout from another folder."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **more}
 
 
 def client(url: str) -> Redis:
-    """A plain redis-py client, the floor's way to the server."""
+    """Return a plain redis-py client."""
     return Redis.from_url(url)
 
 
 def wait_until(condition: object, seconds: float = 30.0) -> None:
-    """Call until the answer is true; an error of the network is a no."""
+    """Wait until the condition is true; a network error counts as false."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, redis.RedisError):
             if condition():  # type: ignore[operator]
                 return
         time.sleep(0.05)
-    raise TimeoutError("what the bench started did not become ready")
+    raise TimeoutError("a process of the benchmark did not become ready")
 
 
 def python(*arguments: str) -> list[str]:
-    """A command line for this Python."""
+    """Return a command line for this Python."""
     return [sys.executable, *arguments]

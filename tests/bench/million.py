@@ -1,4 +1,4 @@
-"""A database of a million sessions: 5 apps, 10 sessions a user, 60 days, both indexes."""
+"""A database of a million sessions: 5 apps, 10 sessions per user, 60 days, both indexes."""
 
 import random
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _EVENT = (
 
 
 def sessions(count: int, now: float, *, seed: int = 1) -> Iterator[tuple[Document, float, int]]:
-    """Documents with their last update (Unix seconds) and TTL in ms (0 for none)."""
+    """Yield documents with their last update (Unix seconds) and TTL in ms (0 for none)."""
     rng = random.Random(seed)
     for number in range(count):
         user = number // PER_USER

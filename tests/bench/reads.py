@@ -1,4 +1,4 @@
-"""Reading sessions: whole, their end, and one user's among many."""
+"""Reads: whole sessions, their ends, and the list of one user among many."""
 
 from collections.abc import Awaitable, Callable
 
@@ -101,14 +101,14 @@ async def list_among_a_million(lab: Lab) -> Pair:
 def getting(
     service: BaseSessionService, session_id: str, config: GetSessionConfig | None = None
 ) -> Callable[[], Awaitable[object]]:
-    """A call that reads a session."""
+    """Return a call that reads a session."""
     return lambda: service.get_session(
         app_name=APP, user_id=USER, session_id=session_id, config=config
     )
 
 
 def listing(service: BaseSessionService) -> Callable[[], Awaitable[object]]:
-    """A call that lists the sessions of one of the users that multiply() makes."""
+    """Return a call that lists the sessions of one of the users that multiply() stores."""
 
     async def list_sessions() -> None:
         answer = await service.list_sessions(app_name=APP, user_id="u00000042")

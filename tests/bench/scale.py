@@ -1,4 +1,4 @@
-"""What a call costs: processor time on either side, bytes on the wire; and sessions in memory."""
+"""The cost of one call (CPU time of client and server, bytes, round trips), and memory."""
 
 import time
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ _LENGTHS = (0, TYPICAL, 1_000)
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of the server's thread and of the client's processor, bytes to and from the server,
-    and how often it read a request.
+    """CPU seconds of the server's main thread and of the client, bytes to and from the server,
+    and the number of reads by the server.
     """
 
     server_seconds: float
@@ -32,24 +32,24 @@ class Cost:
     round_trips: float
 
     def since(self, before: "Cost") -> "Cost":
-        """What came on top of an earlier reading, or of what the reading itself costs."""
+        """Return the difference from an earlier reading."""
         return Cost(*(b - a for a, b in zip(astuple(before), astuple(self), strict=True)))
 
     def for_each(self, count: int) -> "Cost":
-        """The share of one call in `count` of them."""
+        """Return the cost of one of `count` calls."""
         return Cost(*(value / count for value in astuple(self)))
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of a session's document, and of all its keys in the server's memory."""
+    """Bytes of a session's document, and of all its keys in the memory of the server."""
 
     document: int
     memory: int
 
 
 async def costs(lab: Lab) -> dict[str, Cost]:
-    """What each kind of call costs, with as many at a time as keep the server busy."""
+    """Measure each kind of call, with enough concurrent calls to keep the server busy."""
     url = lab.database()
     service = open_service(OWN, lab, url)
     sessions = [await session_of(service, TYPICAL) for _ in range(CONCURRENT)]
@@ -75,7 +75,7 @@ async def costs(lab: Lab) -> dict[str, Cost]:
 
 
 async def footprints(lab: Lab) -> dict[int, Footprint]:
-    """What a session takes, by its number of events, the index of its user included."""
+    """Measure the size of a session, indexes included, by its number of events."""
     found = {}
     for length in _LENGTHS:
         url = lab.database()
@@ -89,7 +89,7 @@ async def footprints(lab: Lab) -> dict[int, Footprint]:
 
 async def _cost(url: str, calls: Sequence[Call], rounds: int) -> Cost:
     together = Together(calls)
-    await together()  # now connections and scripts are there
+    await together()  # opens connections, loads scripts
     together.prepare(rounds)
     async with client(url) as redis:
         await _spent(redis)

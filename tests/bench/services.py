@@ -1,4 +1,4 @@
-"""The session services that are compared, and the sessions they are filled with."""
+"""The session services that are compared, and the sessions that they store."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ _TURNS = count(1)
 
 
 def new_event() -> Event:
-    """The next event of a chat: 0.9 kB, with a state delta."""
+    """Create the next event of a chat: 0.9 kB, with a state delta."""
     turn = next(_TURNS)
     return Event(
         author="agent",
@@ -32,13 +32,13 @@ def new_event() -> Event:
 
 
 def next_event(event: Event) -> Event:
-    """Another event with the same content, made in a few microseconds."""
+    """Create another event with the same content, in a few microseconds."""
     now = time.time()
     return event.model_copy(update={"id": f"{now:.6f}", "timestamp": now})
 
 
 def event_bytes(event: Event) -> bytes:
-    """An event as it is stored: the fewest bytes that ADK can read it from."""
+    """Return an event as it is stored: the shortest JSON that ADK can read."""
     return event.model_dump_json(exclude_none=True).encode()
 
 
@@ -94,7 +94,7 @@ REDIS_PEERS = ("google-adk-community", "google-adk-redis", "adk-session-services
 
 
 def open_service(name: str, lab: Lab, url: str | None = None) -> BaseSessionService:
-    """A service on an empty database, or the named one. Raises NotMeasured if not installed."""
+    """Open a service on `url` or an empty database. Raises NotMeasured if not installed."""
     if str(PEERS) not in sys.path:
         sys.path.append(str(PEERS))
     try:
@@ -104,10 +104,10 @@ def open_service(name: str, lab: Lab, url: str | None = None) -> BaseSessionServ
 
 
 async def session_of(service: BaseSessionService, length: int) -> Session:
-    """A new session with this many events, as a runner would hold it."""
+    """Create a session with `length` events, and return it as a Runner would."""
     session = await service.create_session(app_name=APP, user_id=USER)
     if client := _whole_document_client(service):
-        # These rewrite the history at every append: hours for a long one.
+        # They rewrite the history at every append: a long one would take hours.
         await service.append_event(session, new_event())
         await _multiply_events(client, session.id, length)
     else:
@@ -126,7 +126,7 @@ def _whole_document_client(service: BaseSessionService) -> Redis | None:
 
 
 async def _multiply_events(client: Redis, session_id: str, length: int) -> None:
-    """Repeat the one event of a stored document, each under an id and a time of its own."""
+    """Repeat the only event of a stored document, with different ids and times."""
     (key,) = [key async for key in client.scan_iter(match=f"*{session_id}*")]
     document = json.loads(await client.get(key))
     (event,) = document["events"]

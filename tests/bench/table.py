@@ -1,4 +1,4 @@
-"""The table's rows: what is measured, against what, and the ratio to reach."""
+"""The rows of the results: measurement, reference and target ratio."""
 
 import gc
 import time
@@ -12,7 +12,7 @@ from tests.bench.lab import Lab
 
 @dataclass(frozen=True)
 class Target:
-    """The ratio to reach. `faster` divides the reference by the subject, else the reverse."""
+    """A ratio to reach: reference / subject if `faster`, otherwise subject / reference."""
 
     sign: str
     bound: float
@@ -24,11 +24,11 @@ class Target:
         return f"{self.sign} {self.bound:g}x{extra}{' faster' if self.faster else ''}"
 
     def ratio(self, reference: float, subject: float) -> float:
-        """The ratio that the target is about."""
+        """Return the ratio that is compared with the target."""
         return reference / subject if self.faster else subject / reference
 
     def is_met(self, reference: float, subject: float) -> bool:
-        """Whether the measured pair reaches it."""
+        """Whether a measured pair reaches the target."""
         if self.sign == "≥":
             return self.ratio(reference, subject) >= self.bound
         return subject <= reference * self.bound + self.allowance
@@ -51,9 +51,9 @@ def at_least(bound: float) -> Target:
 
 @dataclass(frozen=True)
 class Pair:
-    """What was measured: seconds, bytes, or calls per second.
+    """A measurement: seconds, bytes, or calls per second.
 
-    `against` names the reference where only the measurement shows which it is.
+    `against` names the reference if it is known only after the measurement.
     """
 
     reference: float
@@ -108,7 +108,7 @@ async def race(
 
 
 async def timed(contender: Callable[[], Awaitable[Any]], count: int = 1) -> float:
-    """Seconds per call. A contender with a `prepare` gets ready for so many calls beforehand."""
+    """Return seconds per call. `contender.prepare(count)`, if it exists, is called before."""
     if prepare := getattr(contender, "prepare", None):
         prepare(count)
     started = time.perf_counter()

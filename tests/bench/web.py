@@ -1,4 +1,4 @@
-"""ADK's web server with the demo agent: a message from end to end."""
+"""ADK's web server with the demo agent: one message, from request to answer."""
 
 import socket
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ async def post_run(lab: Lab) -> Pair:
 
 
 def start_web_server(lab: Lab, uri: str) -> str:
-    """Start ADK's API server with a session service; its address."""
+    """Start ADK's API server with a session service. Returns its address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = python("-m", "adksess", "adk", "api_server", f"--session_service_uri={uri}")
@@ -44,7 +44,7 @@ def start_web_server(lab: Lab, uri: str) -> str:
 
 
 async def chatting(http: httpx.AsyncClient, address: str) -> Callable[[], Awaitable[None]]:
-    """A call that sends the next message of a chat and reads the answer."""
+    """Return a call that sends the next message of a chat and reads the answer."""
     answer = await http.post(f"{address}/apps/{AGENT}/users/user/sessions")
     answer.raise_for_status()
     message = {

@@ -1,4 +1,4 @@
-"""What the demo agent answers, and which state it changes."""
+"""The demo agent's answers and state deltas."""
 
 from typing import Any
 
@@ -23,15 +23,15 @@ from adksess.demo.agents.remember.dialog import WELCOME, reply_to
         ("", {}),
     ],
 )
-def test_what_is_told_becomes_state_in_its_scope(message: str, delta: dict[str, Any]) -> None:
+def test_messages_change_state_of_the_right_scope(message: str, delta: dict[str, Any]) -> None:
     state = {"turns": 4, "notes": ["old"]}
     reply = reply_to(message, state)
     assert reply.state_delta == {"turns": 5, **delta}
     assert "Turn 5" in reply.text
-    assert state == {"turns": 4, "notes": ["old"]}, "the state that was read is left alone"
+    assert state == {"turns": 4, "notes": ["old"]}, "the given state is not changed"
 
 
-def test_the_first_reply_says_what_it_can_do_and_what_to_try() -> None:
+def test_first_reply_explains_the_agent() -> None:
     for message in ("hi", "help", ""):
         reply = reply_to(message, {})
         assert reply.text.startswith(WELCOME)
@@ -39,7 +39,7 @@ def test_the_first_reply_says_what_it_can_do_and_what_to_try() -> None:
     assert "start it again, reload" in WELCOME
 
 
-def test_a_new_session_knows_what_the_user_and_everyone_told_before() -> None:
+def test_new_session_uses_user_and_app_state() -> None:
     state = {"user:name": "Ada", "app:facts": ["lunch is at noon"]}
     first = reply_to("what do you know?", state)
     assert "You are Ada" in first.text
@@ -48,7 +48,7 @@ def test_a_new_session_knows_what_the_user_and_everyone_told_before() -> None:
     assert WELCOME in first.text
 
 
-def test_odd_state_does_not_stop_it() -> None:
+def test_invalid_state_is_ignored() -> None:
     state = {"turns": "many", "notes": "a string", "user:name": None, "app:facts": None}
     assert reply_to("what do you know?", state).state_delta == {"turns": 1}
     assert reply_to("remember that x", state).state_delta == {"turns": 1, "notes": ["x"]}

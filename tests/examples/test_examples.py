@@ -1,4 +1,4 @@
-"""The examples that the README shows, run as they stand."""
+"""The Python examples of the documentation run unchanged."""
 
 import ast
 import asyncio
@@ -25,15 +25,15 @@ def database(valkey_url: str) -> redis.Redis:
     return client
 
 
-def test_a_conversation_goes_on_in_the_next_process(database: redis.Redis, valkey_url: str) -> None:
+def test_conversation_continues_in_the_next_process(database: redis.Redis, valkey_url: str) -> None:
     command = [sys.executable, str(HERE / "run_agent.py")]
     environment = {**os.environ, "REDIS_URL": valkey_url, "PYTHONPATH": str(HERE.parents[1])}
-    said = [
+    answers = [
         subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     ]
-    assert said[0] != said[1]
-    assert all(said)
+    assert answers[0] != answers[1]
+    assert all(answers)
     assert database.ttl("session:remember:ada:terminal") > 600_000
 
 
@@ -43,7 +43,7 @@ async def test_fastapi(
     from tests.examples.fastapi_app import app
 
     monkeypatch.setenv("REDIS_URL", valkey_url)
-    for turn in (1, 2):  # two lives of one app
+    for turn in (1, 2):  # the app is started twice
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),

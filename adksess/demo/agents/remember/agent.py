@@ -1,4 +1,4 @@
-"""The demo agent as ADK sees it: one event per message, with the state changes in its actions."""
+"""The demo agent: one event per message, with the state delta in its actions."""
 
 from collections.abc import AsyncGenerator
 
@@ -11,7 +11,7 @@ from .dialog import reply_to
 
 
 class RememberAgent(BaseAgent):
-    """Answers by rule, so that it needs no model, no key and no network."""
+    """An agent that answers by rules, so that it needs no model, no key and no network."""
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         parts = (ctx.user_content.parts if ctx.user_content else None) or []
@@ -21,12 +21,12 @@ class RememberAgent(BaseAgent):
             author=self.name,
             branch=ctx.branch,
             content=types.Content(role="model", parts=[types.Part(text=reply.text)]),
-            # Only what travels in an event's actions is persisted by a session service.
+            # A session service stores only state changes that are in an event's actions.
             actions=EventActions(state_delta=reply.state_delta),
         )
 
 
 root_agent = RememberAgent(
     name="remember",
-    description="Remembers what it is told, to show what a session keeps.",
+    description="Remembers what it is told, to show what a session stores.",
 )

@@ -1,4 +1,4 @@
-"""What the demo agent says: a plain function from a message and the state to an answer."""
+"""The answers of the demo agent: a function of the message and the session's state."""
 
 import re
 from collections.abc import Mapping
@@ -33,14 +33,14 @@ _RECALL = re.compile(
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer in Markdown and the state changes that go with it, keyed as ADK keys them."""
+    """An answer in Markdown and its state delta, with ADK's `app:` and `user:` prefixes."""
 
     text: str
     state_delta: dict[str, Any]
 
 
 def reply_to(message: str, state: Mapping[str, Any]) -> Reply:
-    """Answer one message, given the session's merged state. Changes nothing itself."""
+    """Answer a message. `state` is the session's merged state; it is not changed."""
     turn = _count(state.get("turns")) + 1
     text, delta = _respond(message.strip(), state)
     if turn == 1:
@@ -51,7 +51,7 @@ def reply_to(message: str, state: Mapping[str, Any]) -> Reply:
 
 
 def _respond(message: str, state: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """The answer, or None to what is not understood, and the state to change."""
+    """Return the answer, None if the message is not understood, and the state delta."""
     if found := _NAME.match(message):
         name = _clean(found["what"])
         return f"Nice to meet you, {name}. All your sessions know your name now.", {
@@ -86,12 +86,12 @@ def _recall(state: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _clean(words: str) -> str:
-    return words.strip().rstrip(".!").rstrip()
+def _clean(text: str) -> str:
+    return text.strip().rstrip(".!").rstrip()
 
 
 def _count(value: object) -> int:
-    """The stored count, or 0: state can be edited by hand, and a demo should survive that."""
+    """Return the stored count, or 0: state can be edited by hand."""
     return value if isinstance(value, int) else 0
 
 

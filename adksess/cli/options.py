@@ -22,32 +22,47 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+AppsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--app",
+        "-a",
+        metavar="APP",
+        help="Only sessions of this app; repeatable.",
+        show_default=False,
+        autocompletion=complete_app,
+    ),
+]
+
+UsersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user",
+        "-u",
+        metavar="USER",
+        help="Only sessions of this user; repeatable.",
+        show_default=False,
+        autocompletion=complete_user,
+    ),
+]
+
+StatusOption = Annotated[
+    list[Status] | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        help="Only sessions that are waiting, failed, unanswered or ok; repeatable.",
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True)
 class FilterOptions:
     """Filters for sessions, as they were typed. All that are given must match."""
 
-    app: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--app",
-            "-a",
-            metavar="APP",
-            help="Only sessions of this app; repeatable.",
-            show_default=False,
-            autocompletion=complete_app,
-        ),
-    ] = None
-    user: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--user",
-            "-u",
-            metavar="USER",
-            help="Only sessions of this user; repeatable.",
-            show_default=False,
-            autocompletion=complete_user,
-        ),
-    ] = None
+    app: AppsOption = None
+    user: UsersOption = None
     since: Annotated[
         str | None,
         typer.Option(
@@ -78,14 +93,7 @@ class FilterOptions:
             "--user-like", metavar="GLOB", help="Only sessions of users that match: 'bob*'."
         ),
     ] = None
-    status: Annotated[
-        list[Status] | None,
-        typer.Option(
-            "--status",
-            help="Only sessions of this status; repeatable.",
-            show_default=False,
-        ),
-    ] = None
+    status: StatusOption = None
     no_ttl: Annotated[bool, typer.Option("--no-ttl", help="Only sessions that never expire.")] = (
         False
     )

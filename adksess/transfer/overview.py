@@ -61,7 +61,8 @@ async def read_overviews(
     """Return the overview of each session. Statuses that are known already are not read again."""
     if statuses is None:
         statuses = await read_statuses(store, [session.ref for session in sessions])
-    messages = await read_titles(store, [session for session in sessions if not session.title])
+    unknown = [one for one in sessions if one.title is None and one.tail and one.tail.title is None]
+    messages = await read_titles(store, unknown)
     shared = await _shared_states(store, sessions, paths)
     overviews = []
     for session in sessions:

@@ -6,7 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from adksess.cli.render.console import message, stderr
+from adksess.cli.render.times import moment
 from adksess.store.errors import ServerUnavailable
+from adksess.store.settings import Settings
 
 Outage = Callable[[float | None], None]
 """Called with the time (Unix seconds) since when Redis does not answer, None when it does again."""
@@ -39,6 +42,24 @@ async def poll(
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await quit_typed.wait()
+
+
+def report_outage(settings: Settings, *, utc: bool = False) -> Outage:
+    """Return a function that reports on stderr when Redis stops answering and when it is back."""
+    reported: list[float] = []
+
+    def report(since: float | None) -> None:
+        if since is None:
+            now = f"{moment(time.time(), utc=utc):%H:%M:%S}"
+            stderr().print(message("note", f"{settings.redacted} answers again at {now}."))
+            reported.clear()
+        elif not reported:
+            reported.append(since)
+            when = f"{moment(since, utc=utc):%H:%M:%S}"
+            sentence = f"No answer from {settings.redacted} since {when}; retrying."
+            stderr().print(message("warning", sentence))
+
+    return report
 
 
 async def _unless(quit_typed: asyncio.Event, work: Awaitable[None]) -> bool:

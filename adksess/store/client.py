@@ -14,6 +14,7 @@ from adksess.store import cancellation, scripts
 from adksess.store.connect import Client, close, drop_connections, new_client
 from adksess.store.errors import ServerUnavailable
 from adksess.store.redis_errors import (
+    PROGRAMMING_ERRORS,
     explain,
     is_closed_writer,
     is_other_server,
@@ -36,7 +37,7 @@ _REPORTED = (
     exceptions.RedisError,
     exceptions.RedisClusterException,  # not a RedisError
     OSError,
-    AttributeError,  # of a closed writer; see is_closed_writer
+    *PROGRAMMING_ERRORS,  # of a closed writer
 )
 
 
@@ -133,7 +134,7 @@ class RedisClient:
             try:
                 return await function(client, attempt)
             except _REPORTED as exc:
-                if isinstance(exc, AttributeError) and not is_closed_writer(exc):
+                if isinstance(exc, PROGRAMMING_ERRORS) and not is_closed_writer(exc):
                     raise
                 pause = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
                 spent = time.monotonic() - started + pause

@@ -3,6 +3,7 @@
 import os
 import re
 import ssl
+import traceback
 from collections.abc import Iterator
 
 from redis import exceptions
@@ -47,11 +48,15 @@ _NOT_A_PRIMARY = (
 )
 _READ_ONLY = "-READONLY "  # how Redis 6 passes on the error of a command in a script
 _CLOSED_WRITER = ("writelines", "drain")
+_TRANSPORT = "asyncio.selector_events"
+
+PROGRAMMING_ERRORS = (AttributeError, TypeError)
+"""Errors that mean a lost connection when is_closed_writer() says so."""
 
 
 def is_transient(exc: Exception) -> bool:
     """Whether a retry may succeed."""
-    if isinstance(exc, AttributeError):
+    if isinstance(exc, PROGRAMMING_ERRORS):
         return is_closed_writer(exc)
     if isinstance(exc, _PERMANENT) or _misconfiguration(exc):
         return False
@@ -63,13 +68,18 @@ def is_other_server(exc: Exception) -> bool:
     return isinstance(exc, _NOT_A_PRIMARY) or _READ_ONLY in str(exc)
 
 
-def is_closed_writer(exc: AttributeError) -> bool:
+def is_closed_writer(exc: BaseException) -> bool:
     """Whether redis-py wrote to a connection that another task had closed.
 
     redis-py 8.1 closes a cluster's connection that another task has just begun to open, and then
-    calls a method of None. Any other AttributeError is a programming error.
+    calls a method of None. asyncio of Python 3.12 and 3.13 calls None itself when it writes to a
+    closed transport. Any other AttributeError or TypeError is a programming error.
     """
-    return exc.obj is None and exc.name in _CLOSED_WRITER
+    if isinstance(exc, AttributeError):
+        return exc.obj is None and exc.name in _CLOSED_WRITER
+    *_, last = traceback.walk_tb(exc.__traceback__)
+    code = last[0].f_code
+    return last[0].f_globals.get("__name__") == _TRANSPORT and code.co_name in _CLOSED_WRITER
 
 
 def explain(exc: Exception, settings: Settings) -> AdksessError:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from redis import exceptions
@@ -94,12 +95,27 @@ async def test_a_writer_that_redis_py_closed_is_a_lost_connection() -> None:
     assert attempts == [0, 1]
 
 
-async def test_an_attribute_error_of_ours_is_not_retried() -> None:
-    with pytest.raises(AttributeError) as ours:
-        object().writelines([])  # type: ignore[attr-defined]
+async def test_a_closed_transport_is_a_lost_connection(valkey_url: str) -> None:
+    """Python 3.12 and 3.13 raise TypeError when they write to it, other versions nothing."""
+    port = urlsplit(valkey_url).port
+
+    async def command(client: Client, attempt: int) -> str:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await writer.wait_closed()
+        writer.writelines([b"PING\r\n"] * (attempt == 0))
+        return "done"
+
+    assert await server("redis://host").call(command) == "done"
+
+
+@pytest.mark.parametrize("mistake", [lambda: object().writelines, lambda: len(1)])  # type: ignore
+async def test_a_programming_error_is_not_retried(mistake: Callable[[], object]) -> None:
+    with pytest.raises((AttributeError, TypeError)) as ours:
+        mistake()
     for url in ("redis://host", "redis+cluster://host"):
         command, attempts = failing(ours.value)
-        with pytest.raises(AttributeError):
+        with pytest.raises(type(ours.value)):
             await server(url).call(command)
         assert attempts == [0]
 

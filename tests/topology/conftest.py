@@ -55,6 +55,12 @@ def _issue(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> 
         .not_valid_after(now + _DAY)
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .add_extension(x509.BasicConstraints(ca=not issuer, path_length=None), critical=True)
+        # Python 3.13 rejects certificates without these
+        .add_extension(_usage(signs=not issuer), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
         .sign(signer, hashes.SHA256())
     )
     files = folder / f"{name}.crt", folder / f"{name}.key"
@@ -67,3 +73,17 @@ def _issue(folder: Path, name: str, issuer: tuple[Path, Path] | None = None) -> 
         )
     )
     return files
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

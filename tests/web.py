@@ -133,6 +133,6 @@ class WebServer:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """The environment without anything that adksess or ADK reads of the machine."""
-    dropped = ("ADKSESS_", "REDIS_", "GOOGLE_", "COLUMNS")
+    dropped = ("ADKSESS_", "REDIS_", "GOOGLE_", "XDG_", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"}

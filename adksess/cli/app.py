@@ -18,7 +18,7 @@ from adksess.cli.errors import KNOWN, ExitCode, fail, naming
 
 _PANELS = {
     "Run agents": ("serve", "init", "adk", "doctor", "servers"),
-    "Inspect": ("list", "show", "search", "tail", "stats"),
+    "Inspect": ("list", "show", "open", "search", "tail", "stats"),
     "Modify": ("ttl", "delete", "trim", "flush"),
     "Transfer": ("export", "import", "migrate"),
     "Help": ("help", "completion"),

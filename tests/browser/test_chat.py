@@ -63,13 +63,23 @@ def test_a_chat_in_the_browser_and_on_the_command_line(
         assert (chat.session_id, chat.messages(4)) == (session_id, said)
         assert chat.failed == []
     assert listed() == {session_id: "My name is Ada"}
+    assert "My name is Ada" in command("list")
+
+    opened = command("open", session_id).strip()
+    with Chat(browser, opened) as chat:
+        assert (chat.session_id, chat.messages(4)) == (session_id, said)
+        chat.say("what do you know?")
+        said = chat.messages(6)
+        assert "You are Ada" in said[5]
+        assert chat.failed == []
+    assert command("open").strip() == opened, "the session that was updated last"
 
     with Chat(browser, address) as chat:
         items = chat.open_list()
         expect(items).to_have_count(1)
         expect(items.locator(".session-id")).to_have_text("My name is Ada")
         items.click()  # which closes the list
-        assert chat.messages(4) == said
+        assert chat.messages(6) == said
         assert chat.session_id == session_id
 
         chat.open_list()

@@ -80,15 +80,20 @@ def print_banner(banner: Banner) -> None:
 
 def addresses(banner: Banner) -> list[str]:
     """Return the URLs to open: each agent's chat, one page for many agents, or the API's docs."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(banner.host, banner.host)  # noqa: S104
-    if ":" in host and not host.startswith("["):
-        host = f"[{host}]"
-    url = f"http://{host}:{banner.port}{banner.url_prefix.rstrip('/')}"
+    url = server_url(banner.host, banner.port, banner.url_prefix)
     if banner.api:
         return [f"{url}/docs"]
     if len(banner.agents) > _MAX_ADDRESSES:
         return [f"{url}/dev-ui/"]
     return [f"{url}/dev-ui/?app={quote(agent)}" for agent in banner.agents]
+
+
+def server_url(host: str, port: int, url_prefix: str) -> str:
+    """Return the web server's address for a browser on this machine, without a final slash."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+    if ":" in shown and not shown.startswith("["):
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}{url_prefix.rstrip('/')}"
 
 
 def next_command(banner: Banner) -> str:

@@ -14,13 +14,14 @@ from adksess.cli.commands.serve.background import (
     indexing_foreign_sessions,
     print_created_sessions,
 )
-from adksess.cli.commands.serve.banner import Banner, print_banner
+from adksess.cli.commands.serve.banner import Banner, print_banner, server_url
 from adksess.cli.commands.serve.outages import shorten_outages
 from adksess.cli.commands.serve.port import claim_port
 from adksess.cli.connection import Connection, choose_embedded, default_port
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.render.console import stderr
 from adksess.cli.runner import with_store
+from adksess.cli.web_servers import noted
 from adksess.demo import AGENTS_DIR as DEMO_AGENTS_DIR
 from adksess.embedded import DATA_DIR, EmbeddedServer
 from adksess.store.models import ServerInfo
@@ -95,6 +96,8 @@ def serve_agents(options: ServeOptions) -> int:
         if options.verbose:
             print_created_sessions()
         shorten_outages()
+        url = server_url(options.host, port, agents.url_prefix)
+        stack.enter_context(noted(url, settings, has_ui=options.command == "web"))
         code = _run(options.command, _server_args(options, settings, port, agents_dir))
     if code == ExitCode.OK:
         kept = f"in {embedded.data_dir}" if embedded else "in Redis"

@@ -44,6 +44,20 @@ def _encode(part: str) -> str:
     return part.replace("%", "%25").replace(":", "%3A")
 
 
+def _joined(*names: str) -> bytes:
+    """Names as the end of a key, separated by colons."""
+    joined = ":".join(names)
+    if "%" in joined or joined.count(":") >= len(names):
+        joined = ":".join(map(_encode, names))
+    try:
+        return joined.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidName(
+            "An app, user or session name holds a lone surrogate, which is not text: "
+            "use valid Unicode."
+        ) from exc
+
+
 def escape_glob(text: str) -> str:
     """A text that a MATCH pattern takes literally."""
     return _GLOB.sub(r"\\\1", text)
@@ -86,7 +100,7 @@ class Keys:
 
     def app_member(self, ref: SessionRef) -> bytes:
         """`{user}:{id}`, encoded as in the key: a session's member in its app's recency index."""
-        return self.session(ref)[len(self._app_start(ref.app_name)) :]
+        return _joined(ref.user_id, ref.session_id)
 
     def app_documents(self, app_name: str, members: Sequence[bytes]) -> list[bytes]:
         """The keys of an app's sessions, by members of its recency index."""
@@ -172,16 +186,7 @@ class Keys:
         return self._key("session", app_name) + b":"
 
     def _key(self, kind: str, *names: str) -> bytes:
-        joined = ":".join(names)
-        if "%" in joined or joined.count(":") >= len(names):
-            joined = ":".join(map(_encode, names))
-        try:
-            return f"{self.prefix}{kind}:{joined}".encode()
-        except UnicodeEncodeError as exc:
-            raise InvalidName(
-                "An app, user or session name holds a lone surrogate, which is not text: "
-                "use valid Unicode."
-            ) from exc
+        return f"{self.prefix}{kind}:".encode() + _joined(*names)
 
     def _pattern(self, kind: str, *names: str | None) -> bytes:
         parts = ["*" if name is None else escape_glob(_encode(name)) for name in names]

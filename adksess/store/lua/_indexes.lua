@@ -54,7 +54,7 @@ local function add_to_app(index, apps, member, app, second)
 end
 
 -- rejection({key, type, command …} …): the error that a write would end with, or nil. A script's
--- writes before its first error stay, so all of them are checked before the first one. Before
+-- writes before its first error stay, so every write but the first is checked before that. Before
 -- Redis 7 a script cannot ask for permissions.
 local function rejection(writes)
   for _, write in ipairs(writes) do

@@ -140,7 +140,10 @@ end
 
 session_entries, app_entries = tonumber(session_entries), tonumber(app_entries)
 user_entries = tonumber(user_entries)
-local writes = {{session, 'string', 'SETRANGE', extends and 'PEXPIRE' or nil}}
+local writes = {}
+if extends then
+  writes[1] = {session, 'string', 'PEXPIRE'}
+end
 if adds_to_user then
   writes[#writes + 1] = {index, 'zset', 'ZADD', left < 0 and 'PERSIST' or 'PEXPIREAT'}
 end

@@ -37,7 +37,6 @@ end
 ttl_ms = math.min(ttl_ms, MAX_TTL_MS)
 if index then
   local writes = {
-    {session, 'string', 'SET'},
     {index, 'zset', 'ZADD', ttl_ms > 0 and 'PEXPIREAT' or 'PERSIST'},
     {app_index, 'zset', 'ZADD'},
     {apps, 'set', 'SADD'},

@@ -26,7 +26,6 @@ elseif ttl_ms == 0 then
 end
 if index then
   local rejected = rejection({
-    {session, 'string', 'SET'},
     {index, 'zset', 'ZADD', ttl_ms > 0 and 'PEXPIREAT' or 'PERSIST'},
     {app_index, 'zset', 'ZADD'},
     {apps, 'set', 'SADD'},

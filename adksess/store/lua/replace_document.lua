@@ -19,7 +19,6 @@ if not is_stored(tonumber(ARGV[1]), ending) then
 end
 if index then
   local rejected = rejection({
-    {session, 'string', 'SET'},
     {index, 'zset', 'ZADD', left > 0 and 'PEXPIREAT' or 'PERSIST'},
     {app_index, 'zset', 'ZADD'},
     {apps, 'set', 'SADD'},

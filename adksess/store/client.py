@@ -30,6 +30,9 @@ T = TypeVar("T")
 MAX_CONNECTIONS = 50
 """Connections for each event loop; more concurrent calls wait for a free one."""
 
+_BYTES_PER_SECOND = 10_000_000
+"""What a slow network carries: the longer a value, the more time a call gets."""
+
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _CLOSING_SECONDS = 1.0
@@ -86,20 +89,23 @@ class RedisClient:
         """Run one command, such as `command("GET", key)`."""
         return await self.call(lambda client, _: scripts.execute(client, *words))
 
-    async def run_all(self, calls: Sequence[tuple[Argument, ...] | ScriptCall]) -> list[Any]:
+    async def run_all(
+        self, calls: Sequence[tuple[Argument, ...] | ScriptCall], *, payload: int = 0
+    ) -> list[Any]:
         """Run independent commands and scripts in one round trip; on a cluster, in parallel.
 
         Raises the first error; other calls may have been carried out.
         """
         if not calls:
             return []
-        return await self.call(lambda client, _: scripts.run_all(client, calls))
+        return await self.call(lambda client, _: scripts.run_all(client, calls), payload=payload)
 
-    async def call(self, function: Callable[[Client, int], Awaitable[T]]) -> T:
+    async def call(self, function: Callable[[Client, int], Awaitable[T]], *, payload: int = 0) -> T:
         """Run `function(client, attempt)`, where attempt is 0 for the first try.
 
         For what needs the attempt, or several commands that are retried together. A transient
-        error is retried until the retries or the time are used up.
+        error is retried until the retries or the time are used up; the time grows with the
+        `payload`, the bytes that are sent and received.
         """
         if (task := asyncio.current_task()) and task.cancelling():
             # Deliver a pending cancellation now: redis-py before 8 mistakes it for its own timeout.
@@ -112,7 +118,7 @@ class RedisClient:
         else:
             await mine.slots.acquire()
         try:
-            async with LoopTimeout(self._call_seconds) as timeout:
+            async with LoopTimeout(self._call_seconds + payload / _BYTES_PER_SECOND) as timeout:
                 cancellation.start_timeout(timeout)
                 return await self._attempts(mine.client, function)
         except TimeoutError:

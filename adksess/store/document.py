@@ -38,6 +38,7 @@ _WIDTH = 11
 MAX_DIGITS = 10_000
 """Digits of the longest integer that is read: 3 ms. The time is quadratic: a million takes 70 s."""
 
+_LARGE = 16_000_000
 _FOOTER_BYTES = len(_TAIL_LABEL) + _WIDTH + 1
 
 
@@ -121,13 +122,46 @@ def state_entries(state: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
 
 def encode(document: Document) -> bytes:
     """The value that is stored at the session's key."""
-    parts = [json_bytes(document.ref._asdict())[:-1], _EVENTS_OPEN]
+    parts = [_encode_names(document.ref)]
     separator = b"\n"
     for event in document.events:  # one join: a document may have hundreds of megabytes
         parts += (separator, event)
         separator = _SEPARATOR
     parts.append(_encode_tail(document.tail))
     return b"".join(parts)
+
+
+class Splice(NamedTuple):
+    """A new value in terms of the old one: `head + old[start:end] + tail`."""
+
+    head: bytes
+    start: int
+    end: int
+    tail: bytes
+
+    @property
+    def size(self) -> int:
+        """The length of the new value."""
+        return len(self.head) + self.end - self.start + len(self.tail)
+
+
+def splice(old: bytes, new: Document) -> Splice:
+    """The encoding of `new`, which has its last events in common with an old value.
+
+    A trim of a large session so sends and copies only what is new.
+    """
+    end = find_tail(old) or 0
+    start, common = end, 0
+    for line in reversed(new.events) if end else ():
+        at = start - len(line) - (len(_SEPARATOR) if common else 0)
+        if old[at - 1 : at] != b"\n" or not old.startswith(line, at):
+            break
+        start, common = at, common + 1
+    first = new.events[: len(new.events) - common]
+    parts = [_encode_names(new.ref), b"\n" if new.events else b"", _SEPARATOR.join(first)]
+    if common and first:
+        parts.append(_SEPARATOR)
+    return Splice(b"".join(parts), start, end, _encode_tail(new.tail))
 
 
 def updated_second(tail: Tail) -> int:
@@ -209,10 +243,22 @@ def decode(value: bytes, ref: SessionRef) -> Document:
             return _decode_foreign(value, ref)
         tail = decode_tail(value[start:])
         first = value.index(_EVENTS_OPEN) + len(_EVENTS_OPEN) + 1  # past the newline
-        events = value[first:start].split(_SEPARATOR) if first <= start else []
+        events = _lines(value, first, start) if first <= start else []
         return Document(ref, tail, events)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as exc:
         raise unreadable(ref, "it is not a session document") from exc
+
+
+def _lines(value: bytes, first: int, stop: int) -> list[bytes]:
+    """The lines in a part of a document."""
+    if stop - first < _LARGE:
+        return value[first:stop].split(_SEPARATOR)
+    lines = []  # slower, but without a copy of the whole part
+    while (end := value.find(_SEPARATOR, first, stop)) >= 0:
+        lines.append(value[first:end])
+        first = end + len(_SEPARATOR)
+    lines.append(value[first:stop])
+    return lines
 
 
 def as_dict(document: Document) -> dict[str, Any]:
@@ -250,6 +296,11 @@ def unreadable(ref: SessionRef, why: str) -> SessionUnreadable:
         f"Session {ref.session_id!r} of user {ref.user_id!r} in app {ref.app_name!r} cannot be "
         f"read: {why}. Its value was left untouched; see it with `redis-cli GET`."
     )
+
+
+def _encode_names(ref: SessionRef) -> bytes:
+    """A document up to its first event."""
+    return json_bytes(ref._asdict())[:-1] + _EVENTS_OPEN
 
 
 def _encode_tail(tail: Tail) -> bytes:

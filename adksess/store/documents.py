@@ -7,9 +7,9 @@ from adksess.store import scripts
 from adksess.store.connect import Client
 from adksess.store.document import (
     Document,
-    encode,
     find_tail,
     json_bytes,
+    splice,
     tail_of,
     unreadable,
     updated_second,
@@ -29,8 +29,10 @@ class DocumentOperations(ScanOperations):
     async def values(self, refs: Sequence[SessionRef]) -> list[StoredValue]:
         """Return the documents as stored, with their expiry, of the sessions that exist."""
         keys = [self.keys.session(ref) for ref in refs]
+        lengths = await self._client.run_all([("STRLEN", key) for key in keys])
         answers = await self._client.run_all(
-            [command for key in keys for command in (("GET", key), ("PTTL", key))]
+            [command for key in keys for command in (("GET", key), ("PTTL", key))],
+            payload=sum(lengths),
         )
         return [
             StoredValue(ref, value, None if ttl < 0 else ttl)
@@ -59,7 +61,7 @@ class DocumentOperations(ScanOperations):
         if not items:
             return []
         try:
-            answers = await self._client.call(run)
+            answers = await self._client.call(run, payload=sum(len(one.value) for one in items))
         except WrongType as exc:
             raise unreadable(items[0].ref, "one of its keys is of another type") from exc
         return [PutResult(answer) for answer in answers]
@@ -70,15 +72,10 @@ class DocumentOperations(ScanOperations):
         False if it changed since it was read: its length and its tail are compared, which holds
         the time of the last update. Raises SessionUnreadable for a key of another type.
         """
-        ref, value = before.ref, encode(after)
-        start = find_tail(before.value) or 0
-        arguments = [
-            len(before.value),
-            before.value[start:],
-            value,
-            *self._names(ref),
-            updated_second(after.tail),
-        ]
+        ref, second = before.ref, updated_second(after.tail)
+        old_tail = before.value[find_tail(before.value) or 0 :]
+        new = splice(before.value, after)
+        arguments = [len(before.value), old_tail, *new, *self._names(ref), second]
 
         async def run(client: Client, attempt: int) -> bool:
             code, left = await scripts.REPLACE_DOCUMENT.run(
@@ -87,11 +84,11 @@ class DocumentOperations(ScanOperations):
             # an earlier attempt may have replaced it and lost its reply
             is_done = code == 1 or (code == 2 and attempt > 0)
             if is_done and self.settings.is_cluster:
-                await self._index_value(client, ref, value, None if left < 0 else left)
+                await self._index_on_cluster(client, ref, left, second)
             return is_done
 
         try:
-            return await self._client.call(run)
+            return await self._client.call(run, payload=len(before.value) + new.size)
         except WrongType as exc:
             raise unreadable(ref, "one of its keys is of another type") from exc
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from adksess.store.durations import parse_duration
+from adksess.store.durations import check_ttl, parse_duration
 from adksess.store.errors import InvalidDuration, InvalidURL
 
 DEFAULT_URL = "redis://localhost:6379/0"
@@ -59,7 +59,8 @@ class Settings:
     ) -> "Settings":
         """Read a URL such as `redis://:secret@host:6379/0?ttl=7d&prefix=prod:`.
 
-        A keyword that is not None wins over the same option in the query. Raises InvalidURL.
+        A keyword that is not None wins over the same option in the query. Raises InvalidURL, and
+        InvalidDuration for a `ttl` that is no whole number from 0 to ten years.
         """
         parts = _split(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -69,8 +70,8 @@ class Settings:
                 ttl = parse_duration(own["ttl"]) if "ttl" in own else DEFAULT_TTL
             except InvalidDuration as exc:
                 raise InvalidURL(f"The ttl in the Redis URL does not work: {exc}") from exc
-        if ttl < 0:
-            raise InvalidURL(f"A TTL of {ttl} seconds is in the past: use 0 for no expiry.")
+        else:
+            check_ttl(ttl)
         settings = cls(
             url=url,
             ttl=ttl,

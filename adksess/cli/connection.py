@@ -22,6 +22,7 @@ from adksess.store.settings import DEFAULT_URL, Settings
 
 if TYPE_CHECKING:
     from adksess.cli.config import Config, Server
+    from adksess.cli.prompts import Target
     from adksess.embedded import EmbeddedServer
 
 _CONNECTION = "Connection"
@@ -109,6 +110,28 @@ class ConnectionOptions:
         if config and config.default is not None:
             return self._by_name(config.default, _default_of(config), seconds)
         return self.built_in(ttl=ttl)
+
+    def target(self, settings: Settings) -> "Target":
+        """Return the server that has these settings, as confirmations name it."""
+        from adksess.cli.prompts import Target
+
+        server = self._server()
+        if server is None:
+            return Target(settings.redacted)
+        return Target(settings.redacted, server.name, server.protected)
+
+    def _server(self) -> "Server | None":
+        """The entry of config.toml that the options lead to, None if it is from elsewhere."""
+        for origin, value, is_name in self._given():
+            if not is_name:
+                return None
+            from adksess.cli.config import read_config
+
+            return read_config().server(value, origin)
+        config = _read_config()
+        if config is None or config.default is None:
+            return None
+        return config.server(config.default, _default_of(config))
 
     def origins(self) -> list[str]:
         """Return everything that names a Redis, the one that counts first."""

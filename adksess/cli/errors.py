@@ -35,6 +35,17 @@ class UsageProblem(AdksessError):
     """A command line that cannot be run. The message says what to type instead."""
 
 
+class Declined(AdksessError):
+    """The answer to a question was no, or none. Nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was changed.")
+
+
+class Interrupted(Declined):
+    """The answer to a question was Ctrl-C. Nothing was changed."""
+
+
 # What Typer raises for a wrong option or argument. Typer has its own copy of Click since 0.27 and
 # exports no name for the base class of its errors.
 UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
@@ -53,6 +64,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (AmbiguousSession, ExitCode.USAGE),
     (SessionNotFound, ExitCode.NOT_FOUND),
     (ServerUnavailable, ExitCode.UNREACHABLE),
+    (Interrupted, ExitCode.INTERRUPTED),
     (AdksessError, ExitCode.FAILED),
     (KeyboardInterrupt, ExitCode.INTERRUPTED),
 )
@@ -86,9 +98,11 @@ def exit_code_of(exc: BaseException) -> ExitCode:
 
 def fail(exc: BaseException) -> ExitCode:
     """Print `error: sentence` on stderr and return the exit code. Silent for Ctrl-C."""
-    if not isinstance(exc, KeyboardInterrupt):
-        from adksess.cli.render.console import message, stderr
+    from adksess.cli.render.console import message, stderr
 
+    if isinstance(exc, Declined):
+        stderr().print(str(exc))
+    elif not isinstance(exc, KeyboardInterrupt):
         stderr().print(message("error", _PASSWORD.sub(r"\1***@", _sentence(exc))))
     return exit_code_of(exc)
 

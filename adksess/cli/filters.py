@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adksess.cli.errors import UsageProblem
-from adksess.store.durations import parse_duration
+from adksess.store.durations import format_duration, parse_duration
 from adksess.store.errors import InvalidDuration
 from adksess.store.filters import SessionFilter
 
@@ -95,6 +95,22 @@ class Filters:
         return self != Filters(self.apps, self.users)
 
     @property
+    def words(self) -> str:
+        """The filters besides apps and users by name, in words: `not updated for 30 days`."""
+        parts = [f"not updated {_until(moment)}" for moment in self.updated_until]
+        if self.updated_from:
+            parts.append(f"updated {_since(self.updated_from)}")
+        if self.no_ttl:
+            parts.append("without expiry")
+        if self.statuses:
+            parts.append(f"with status {' or '.join(self.statuses)}")
+        if self.app_like:
+            parts.append(f"of apps like {self.app_like!r}")
+        if self.user_like:
+            parts.append(f"of users like {self.user_like!r}")
+        return ", ".join(parts)
+
+    @property
     def owners(self) -> list[tuple[str | None, str | None]]:
         """Every app and user that the filters name; None means all of them."""
         return [(app, user) for app in self.apps or (None,) for user in self.users or (None,)]
@@ -113,6 +129,18 @@ class Filters:
             updated_until=min((moment.at(now) for moment in self.updated_until), default=None),
             no_ttl=self.no_ttl,
         )
+
+
+def _until(moment: Moment) -> str:
+    if moment.is_ago:
+        return f"for {format_duration(moment.seconds)}"
+    return f"after {datetime.fromtimestamp(moment.seconds):%Y-%m-%d %H:%M}"
+
+
+def _since(moment: Moment) -> str:
+    if moment.is_ago:
+        return f"in the last {format_duration(moment.seconds)}"
+    return f"since {datetime.fromtimestamp(moment.seconds):%Y-%m-%d %H:%M}"
 
 
 def _typed(options: "FilterOptions") -> str:

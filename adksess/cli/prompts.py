@@ -1,23 +1,77 @@
-"""Asking before something is lost."""
+"""Confirmation before something is lost."""
 
 import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from adksess.cli.errors import UsageProblem
+from adksess.cli.errors import Declined, Interrupted, UsageProblem
 from adksess.cli.render.console import stderr
-from adksess.store.errors import AdksessError
+from adksess.cli.render.text import safe_text
+
+if TYPE_CHECKING:
+    from adksess.cli.options import ChangeOptions
 
 
-class Declined(AdksessError):
-    """The answer was no."""
+@dataclass(frozen=True)
+class Target:
+    """The server on which something is changed: `address` for people, no password in it.
+
+    `name` is its name in config.toml; a server that `is_protected` wants it to be typed.
+    """
+
+    address: str
+    name: str | None = None
+    is_protected: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})" if self.name else self.address
 
 
-def confirm(action: str, *, yes: bool) -> None:
-    """Ask on the terminal, unless `yes`. Raises Declined, or UsageProblem without a terminal."""
-    if yes:
+def confirm(
+    action: str, answer: "ChangeOptions", target: Target, *, count: int | None = None
+) -> None:
+    """Ask on the terminal, unless an option answers already.
+
+    `action` is what will be done, such as `delete 3 sessions`. Where much is at stake, its `count`
+    has to be typed; on a protected server its name, and --yes alone is rejected. Raises Declined,
+    or UsageProblem for a wrong --confirm and without a terminal.
+    """
+    if answer.confirm is not None and answer.confirm != target.name:
+        named = f"it is {target.name}" if target.name else "it has no name"
+        raise UsageProblem(f"--confirm {answer.confirm} does not name the server: {named}.")
+    if answer.confirm is not None or (answer.yes and not target.is_protected):
         return
+    if answer.yes:
+        raise UsageProblem(
+            f"The server {target.name} is protected, and --yes is not enough: add "
+            f"--confirm {target.name} to {action}."
+        )
     if not sys.stdin.isatty():
-        raise UsageProblem(f"There is no terminal to ask on: add --yes to {action}.")
-    stderr().print(f"{action[0].upper()}{action[1:]}? [y/N] ", end="", markup=False)
+        option = f"--confirm {target.name}" if target.is_protected else "--yes"
+        raise UsageProblem(f"There is no terminal to ask on: add {option} to {action} in {target}.")
+    question = f"{action[0].upper()}{action[1:]} in {target}?"
+    if target.is_protected and target.name:
+        accepted = _ask(f"{question} Type {target.name} to confirm: ") == target.name
+    elif count is not None:
+        accepted = _ask(f"{question} Type {count} to confirm: ").replace(",", "") == str(count)
+    else:
+        accepted = _ask(f"{question} [y/N] ").lower() in ("y", "yes")
+    if not accepted:
+        raise Declined
+
+
+def _ask(question: str) -> str:
+    """Return the line that is typed. Raises Declined for Ctrl-D and Interrupted for Ctrl-C."""
+    # typer.confirm(err=True) prints the last character of the question on stdout.
+    console = stderr()
+    console.print(safe_text(question), end="", markup=False)
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Declined("Nothing was changed.")
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        console.print()
+        raise Interrupted from None
+    if not line:
+        console.print()
+        raise Declined
+    return line.strip()

@@ -1,5 +1,6 @@
 """The commands on a real Valkey with nothing in it."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -31,3 +32,19 @@ def three(valkey_url: str, database: redis.Redis) -> None:
     store_session(valkey_url, "demo", "ada", "ada-first", user_state={"name": "Ada"})
     store_session(valkey_url, "demo", "ada", "ada-second")
     store_session(valkey_url, "other", "bob", "bob-first", ttl=0)
+
+
+@pytest.fixture
+def used_two_hours_ago(
+    valkey_url: str, database: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Two sessions whose documents have the same sizes in every run, and a known time zone."""
+    before = int(time.time()) - 7_200 + 0.5
+    state = {"name": "Ada"}
+    store_session(valkey_url, "demo", "ada", "chat-1", user_state=state, ttl=93_000, now=before)
+    store_session(valkey_url, "weather", "bob", "chat-2", ttl=0, now=before - 60)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()

@@ -1,6 +1,7 @@
 """Sessions for the tests of the commands to find."""
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -135,3 +136,9 @@ def store_all_kinds(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         client.set("session:demo:ada:plain", plain, ex=700)
         client.set("session:demo:ada:tabbed", tabs)
+
+
+def masked(text: str) -> str:
+    """Output with the digits of clock times and of seconds to live replaced by zeros."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "0000-00-00 00:00", text)
+    return re.sub(r" 9[23]\d\d\d$", " 93000", text, flags=re.MULTILINE)

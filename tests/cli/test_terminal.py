@@ -18,27 +18,59 @@ def env(database: redis.Redis, valkey_url: str) -> dict[str, str]:
     return {"ADKSESS_REDIS_URL": valkey_url}
 
 
-def test_no_is_no_and_yes_deletes(env: dict[str, str], database: redis.Redis) -> None:
+@pytest.mark.parametrize(
+    ("keys", "code"), [("n\r", 1), ("\r", 1), ("\x04", 1), ("\x03", 130)], ids=repr
+)
+def test_a_question_without_a_yes_changes_nothing(
+    env: dict[str, str], database: redis.Redis, keys: str, code: int
+) -> None:
     with Terminal("delete", "first", env=env) as terminal:
-        terminal.wait_for("[y/N]")
-        terminal.type("n\n")
-        assert terminal.end() == 1
-        assert "Nothing was changed" in terminal.seen
+        terminal.wait_for("[y/N] ")
+        if keys == "\x03":
+            terminal.interrupt()
+        else:
+            terminal.type(keys)
+        assert terminal.end() == code
+        assert terminal.seen.splitlines()[-1] == "Nothing was changed."
+        assert "error:" not in terminal.seen
+        assert "Traceback" not in terminal.seen
     assert database.exists("session:demo:ada:first")
-    with Terminal("flush", env=env) as terminal:
-        assert "Delete session demo/ada/first (" in terminal.wait_for("[y/N]")
-        terminal.type("y\n")
+
+
+def test_yes_deletes(env: dict[str, str], database: redis.Redis) -> None:
+    with Terminal("delete", "--app", "demo", "--since", "1d", env=env) as terminal:
+        terminal.wait_for(", updated in the last 1 day in redis://")
+        terminal.wait_for("[y/N] ")
+        terminal.type("y\r")
         assert terminal.end() == 0
     assert not database.exists("session:demo:ada:first")
 
 
-def test_ctrl_c_at_the_question_changes_nothing(env: dict[str, str], database: redis.Redis) -> None:
-    with Terminal("delete", "first", env=env) as terminal:
-        terminal.wait_for("[y/N]")
-        terminal.interrupt()
-        assert terminal.end() == 130
-        assert "Traceback" not in terminal.seen
-    assert database.exists("session:demo:ada:first")
+@pytest.mark.parametrize(("typed", "code"), [("y", 1), ("2", 1), ("1", 0)])
+def test_a_flush_of_everything_asks_for_the_count(
+    env: dict[str, str], database: redis.Redis, typed: str, code: int
+) -> None:
+    with Terminal("flush", env=env) as terminal:
+        terminal.wait_for("Type 1 to confirm: ")
+        terminal.type(f"{typed}\r")
+        assert terminal.end() == code
+    assert database.exists("session:demo:ada:first") == (code != 0)
+
+
+@pytest.mark.parametrize("words", [("delete", "--since", "1d"), ("flush", "--since", "1d")])
+def test_what_is_used_between_selection_and_deletion_is_kept(
+    env: dict[str, str], database: redis.Redis, valkey_url: str, words: tuple[str, ...]
+) -> None:
+    store_session(valkey_url, session_id="second")
+    with Terminal(*words, env=env) as terminal:
+        terminal.wait_for("2 sessions")
+        terminal.wait_for("[y/N] ")
+        append_text(valkey_url, SessionRef("demo", "ada", "first"), "still here")
+        terminal.type("y\r")
+        assert terminal.end() == 0
+    assert "demo/ada/first was used in the meantime and was kept." in terminal.seen
+    assert "Deleted 1 session, " in terminal.seen
+    assert database.keys("session:*") == [b"session:demo:ada:first"]
 
 
 def test_watch_shows_what_comes_until_ctrl_c(env: dict[str, str], valkey_url: str) -> None:

@@ -8,10 +8,9 @@ from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import (
-    DryRunOption,
+    ChangeOptions,
     FilterOptions,
     IdsArgument,
-    YesOption,
 )
 
 
@@ -32,8 +31,7 @@ def delete(
             "and memory are stored by other services and are kept.",
         ),
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
+    change: ChangeOptions,
     connection: ConnectionOptions,
 ) -> None:
     """Delete sessions by id or by filter. Asks first."""
@@ -61,9 +59,11 @@ def delete(
             sessions=selected.sessions,
             unreadable=selected.unreadable if by_filter else [],
             states=users if with_user_state else [],
-            yes=yes,
-            dry_run=dry_run,
+            unchanged_only=selection.filters.on_time,
+            words=selection.filters.words,
         ),
+        change,
+        connection.target(settings),
     )
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)

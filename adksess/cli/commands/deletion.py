@@ -1,14 +1,18 @@
 """What `delete` and `flush` share: describe, confirm, delete in batches, report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from adksess.cli.prompts import confirm
-from adksess.cli.render.console import stderr, stdout
+from adksess.cli.options import ChangeOptions
+from adksess.cli.preview import print_preview
+from adksess.cli.prompts import Target, confirm
+from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.progress import Meter
 from adksess.cli.render.text import counted, human_size, safe_text
 from adksess.cli.runner import with_store
 from adksess.cli.selection import warn_of
+from adksess.store.batches import batched
+from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.settings import Settings
 from adksess.store.store import SessionStore
@@ -25,81 +29,120 @@ Owner = tuple[str | None, str | None]
 class DeletionOptions:
     """What to delete: sessions, and the state of apps (user None) and users.
 
-    `unreadable` sessions are kept: they are deleted only by name.
+    `unreadable` sessions are kept: they are deleted only by name. With `unchanged_only` a session
+    that was used since it was selected is kept. `words` say what the filters ask for.
     """
 
     sessions: Sequence[SessionSummary]
     unreadable: Sequence[SessionSummary] = ()
     states: Sequence[Owner] = ()
-    yes: bool = False
-    dry_run: bool = False
+    unchanged_only: bool = False
+    words: str = ""
 
 
-def delete_sessions(settings: Settings, what: DeletionOptions) -> None:
-    """Ask, delete, and print on stdout what was deleted. Can be interrupted and repeated."""
-    warn_of(what.unreadable)
-    if not what.sessions and not what.states:
-        stdout().print("Nothing to delete.")
-        return
-    if what.dry_run:
-        stdout().print(f"Would delete {_describe(what)}.", markup=False)
-        return
-    confirm(f"delete {_describe(what)} in {settings.redacted}", yes=what.yes)
-    deleted, freed, states = with_store(settings, lambda store: _delete(store, what))
-    _print_report(deleted, freed, states, asked_for_state=bool(what.states))
+@dataclass
+class DeletionReport:
+    """What was deleted, and which sessions were kept because they were used meanwhile."""
+
+    sessions: int = 0
+    size_bytes: int = 0
+    states: int = 0
+    kept: list[SessionRef] = field(default_factory=list)
 
 
-def purge_sessions(settings: Settings, owners: Sequence[Owner], *, state: bool) -> None:
+def delete_sessions(
+    settings: Settings,
+    options: DeletionOptions,
+    answer: ChangeOptions,
+    target: Target,
+    *,
+    count: int | None = None,
+) -> DeletionReport:
+    """Ask, delete, and print on stdout what was deleted. Can be interrupted and repeated.
+
+    `count` is what has to be typed to confirm, None for a plain question.
+    """
+    warn_of(options.unreadable)
+    report = DeletionReport()
+    if not options.sessions and not options.states:
+        _print("Nothing to delete.", answer)
+        return report
+    if answer.dry_run:
+        print_preview(settings, options.sessions)
+        _print(f"Would delete {_describe(options)}.", answer)
+        return report
+    confirm(f"delete {_describe(options)}", answer, target, count=count)
+    with_store(settings, lambda store: _delete(store, options, report))
+    _print_report(report, answer, asked_for_state=bool(options.states))
+    return report
+
+
+def purge_sessions(
+    settings: Settings, owners: Sequence[Owner], answer: ChangeOptions, *, state: bool
+) -> None:
     """Delete all sessions of some owners, without asking and without reading them."""
+    report = DeletionReport()
+    unreadable: list[SessionSummary] = []
 
-    async def work(store: SessionStore) -> tuple[int, int, int, list[SessionSummary]]:
-        sessions = freed = 0
-        unreadable: list[SessionSummary] = []
-        states = 0
+    async def work(store: SessionStore) -> None:
         with Meter("Deleting sessions", await store.key_count()) as meter:
             for app, user in owners:
                 async for batch in store.purge(app, user):
-                    sessions += batch.sessions
-                    freed += batch.size_bytes
-                    unreadable += batch.unreadable
+                    report.sessions += batch.sessions
+                    report.size_bytes += batch.size_bytes
+                    unreadable.extend(batch.unreadable)
                     meter.advance(batch.sessions)
                 if state:
-                    states += await store.delete_state(app, user)
-        return sessions, freed, states, unreadable
+                    report.states += await store.delete_state(app, user)
 
-    sessions, freed, states, unreadable = with_store(settings, work)
+    with_store(settings, work)
     warn_of(unreadable)
-    if sessions or state:
-        _print_report(sessions, freed, states, asked_for_state=state)
+    if report.sessions or state:
+        _print_report(report, answer, asked_for_state=state)
     else:
-        stdout().print("Nothing to delete.")
+        _print("Nothing to delete.", answer)
 
 
-def _print_report(deleted: int, freed: int, states: int, *, asked_for_state: bool) -> None:
-    stdout().print(_report(deleted, freed, states), markup=False)
-    if asked_for_state:
+def _print(text: str, answer: ChangeOptions) -> None:
+    if not answer.quiet:
+        stdout().print(text, markup=False)
+
+
+def _print_report(report: DeletionReport, answer: ChangeOptions, *, asked_for_state: bool) -> None:
+    for ref in report.kept[:_NAMES_SHOWN]:
+        sentence = f"{ref.path} was used in the meantime and was kept."
+        stderr().print(message("warning", sentence))
+    if more := len(report.kept[_NAMES_SHOWN:]):
+        stderr().print(message("warning", f"{more:,} more were used and were kept."))
+    text = f"Deleted {counted(report.sessions, 'session')}, {human_size(report.size_bytes)} freed"
+    if report.states:
+        text += f"; and {counted(report.states, 'state hash', 'state hashes')}"
+    _print(f"{text}.", answer)
+    if asked_for_state and not answer.quiet:
         stderr().print(
-            "Artifacts and memory are stored by other services and were not deleted.",
-            style="dim",
+            "Artifacts and memory are stored by other services and were not deleted.", style="dim"
         )
 
 
-async def _delete(store: SessionStore, what: DeletionOptions) -> tuple[int, int, int]:
-    deleted = freed = 0
-    with Meter("Deleting sessions", len(what.sessions)) as meter:
-        for start in range(0, len(what.sessions), _BATCH):
-            batch = what.sessions[start : start + _BATCH]
-            deleted += await store.delete([session.ref for session in batch])
-            freed += sum(session.size_bytes for session in batch)
+async def _delete(store: SessionStore, options: DeletionOptions, report: DeletionReport) -> None:
+    with Meter("Deleting sessions", len(options.sessions)) as meter:
+        for batch in batched(options.sessions, _BATCH):
+            if options.unchanged_only:
+                deleted, kept = await store.delete_unchanged(batch)
+                report.kept += kept
+                sizes = {session.ref: session.size_bytes for session in batch}
+                report.sessions += len(deleted)
+                report.size_bytes += sum(sizes[ref] for ref in deleted)
+            else:
+                report.sessions += await store.delete([session.ref for session in batch])
+                report.size_bytes += sum(session.size_bytes for session in batch)
             meter.advance(len(batch))
-    states = 0
-    for app_name, user_id in what.states:
-        states += await store.delete_state(app_name, user_id)
-    return deleted, freed, states
+    for app_name, user_id in options.states:
+        report.states += await store.delete_state(app_name, user_id)
 
 
 def _describe(what: DeletionOptions) -> str:
-    """`3 sessions (4.1 kB) of 2 users in app demo`."""
+    """`3 sessions (4.1 kB) of 2 users in app demo, not updated for 30 days`."""
     sessions = what.sessions
     apps = sorted({s.ref.app_name for s in sessions})
     users = sorted({(s.ref.app_name, s.ref.user_id) for s in sessions})
@@ -112,6 +155,8 @@ def _describe(what: DeletionOptions) -> str:
         )
         if len(sessions) == 1:
             parts[0] = f"session {sessions[0].ref.path} ({size})"
+        if what.words:
+            parts[0] += f", {what.words}" + ("," if what.states else "")
     if what.states:
         everyone = (None, None) in what.states
         parts.append("all app and user state" if everyone else _states(what.states))
@@ -125,11 +170,6 @@ def _states(states: Sequence[Owner]) -> str:
             return f"the state of user {user} in every app"
         return f"the state of app {app}" + (f", user {user}" if user is not None else " and users")
     return f"the state of {len(states):,} users"
-
-
-def _report(deleted: int, freed: int, states: int) -> str:
-    text = f"Deleted {counted(deleted, 'session')}, {human_size(freed)} freed"
-    return f"{text}; and {counted(states, 'state hash', 'state hashes')}." if states else f"{text}."
 
 
 def _named(noun: str, names: Sequence[str]) -> str:

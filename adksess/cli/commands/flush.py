@@ -7,7 +7,10 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import UsageProblem
-from adksess.cli.options import DryRunOption, FilterOptions, YesOption
+from adksess.cli.options import ChangeOptions, FilterOptions
+
+_COUNT_TYPED = 1_000
+"""Sessions above which their number has to be typed."""
 
 
 @command(
@@ -20,8 +23,7 @@ def flush(
     state: Annotated[
         bool, typer.Option("--state", help="Also delete `app:` and `user:` state.")
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
+    change: ChangeOptions,
     connection: ConnectionOptions,
 ) -> None:
     """Delete all sessions under the prefix, or by filter. Asks first.
@@ -29,6 +31,7 @@ def flush(
     Never empties the database: other keys are kept. It can be interrupted and repeated.
     """
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions, purge_sessions
+    from adksess.cli.prompts import confirm
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
@@ -37,20 +40,26 @@ def flush(
     chosen = selection.filters
     if state and chosen.on_time:
         raise UsageProblem(
-            "--state cannot be combined with --since, --idle or --no-ttl: state has no age. "
-            "Flush the sessions first, then the state with --app or --user."
+            "--state can be combined with --app and --user only: state has no age. Flush the "
+            "sessions first, then the state."
         )
-    if yes and not dry_run and not chosen.on_time:
-        purge_sessions(settings, chosen.owners, state=state)
+    target = connection.target(settings)
+    if change.yes and not change.dry_run and not chosen.on_time:
+        confirm("delete all sessions", change, target)
+        purge_sessions(settings, chosen.owners, change, state=state)
         return
     selected = with_store(settings, selection.resolve)
+    count = len(selected.sessions)
     delete_sessions(
         settings,
         DeletionOptions(
             sessions=selected.sessions,
             unreadable=selected.unreadable,
             states=chosen.owners if state else [],
-            yes=yes,
-            dry_run=dry_run,
+            unchanged_only=chosen.on_time,
+            words=chosen.words,
         ),
+        change,
+        target,
+        count=count if not chosen.given or count > _COUNT_TYPED else None,
     )

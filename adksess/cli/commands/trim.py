@@ -9,15 +9,15 @@ from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode
 from adksess.cli.options import (
-    DryRunOption,
+    ChangeOptions,
     FilterOptions,
     IdsArgument,
-    YesOption,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from adksess.cli.prompts import Target
     from adksess.store.models import SessionSummary
     from adksess.store.settings import Settings
     from adksess.transfer.trim import TrimOptions, TrimReport
@@ -43,8 +43,7 @@ def trim(
     ],
     ids: IdsArgument = None,
     filters: FilterOptions,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
+    change: ChangeOptions,
     connection: ConnectionOptions,
 ) -> None:
     """Drop old invocations from sessions: those named, or those that the filters select.
@@ -61,8 +60,8 @@ def trim(
     if selection.is_empty:
         return
     selected = with_store(settings, selection.resolve)
-    options = TrimOptions(keep_last, selection.filters.on_time, dry_run)
-    report = _trim(settings, selected.sessions, options, yes=yes)
+    options = TrimOptions(keep_last, selection.filters.on_time, change.dry_run)
+    report = _trim(settings, selected.sessions, options, change, connection.target(settings))
     _print_not_trimmed(report)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
@@ -74,25 +73,28 @@ def _trim(
     settings: "Settings",
     sessions: "Sequence[SessionSummary]",
     options: "TrimOptions",
-    *,
-    yes: bool,
+    change: ChangeOptions,
+    target: "Target",
 ) -> "TrimReport":
     """Confirm, trim, and print on stdout what was dropped."""
     from adksess.cli.prompts import confirm
     from adksess.cli.render.console import stdout
 
     console = stdout()
-    if options.dry_run or not yes:
+    if options.dry_run or not change.yes:
         plan = _run(settings, sessions, replace(options, dry_run=True))
         if options.dry_run or not plan.sessions:
             text = f"Would drop {_describe(plan)}." if plan.sessions else "Nothing to drop."
-            console.print(text, markup=False)
+            if not change.quiet:
+                console.print(text, markup=False)
             return plan
-        confirm(f"drop {_describe(plan)} in {settings.redacted}", yes=yes)
+        confirm(f"drop {_describe(plan)}", change, target)
+    else:
+        confirm("drop old invocations", change, target)
     report = _run(settings, sessions, options)
-    console.print(
-        f"Dropped {_describe(report)}." if report.sessions else "Nothing to drop.", markup=False
-    )
+    text = f"Dropped {_describe(report)}." if report.sessions else "Nothing to drop."
+    if not change.quiet:
+        console.print(text, markup=False)
     return report
 
 

@@ -9,17 +9,22 @@ from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import (
-    DryRunOption,
+    ChangeOptions,
     FilterOptions,
     IdsArgument,
     OutputFormat,
     OutputOption,
-    YesOption,
 )
 
 if TYPE_CHECKING:
+    from adksess.cli.prompts import Target
+    from adksess.cli.selection import SelectedSessions, Selection
     from adksess.store.models import SessionSummary
+    from adksess.store.settings import Settings
     from adksess.store.store import SessionStore
+
+_BATCH = 500
+_ROWS_AFTER_CHANGE = 20
 
 
 @command(
@@ -41,18 +46,17 @@ def ttl(
         ),
     ] = None,
     persist: Annotated[bool, typer.Option("--persist", help="Remove the expiry for good.")] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="Number of sessions to show; 0 for all.")
+    ] = 50,
     output: OutputOption = OutputFormat.TABLE,
+    change: ChangeOptions,
     connection: ConnectionOptions,
 ) -> None:
     """Show when sessions expire; with --set or --persist, change it."""
-    from adksess.cli.prompts import confirm
-    from adksess.cli.render.console import stdout
-    from adksess.cli.render.text import counted
     from adksess.cli.runner import with_store
-    from adksess.cli.selection import Selection, warn_of
-    from adksess.store.durations import format_duration, parse_duration
+    from adksess.cli.selection import Selection
+    from adksess.store.durations import parse_duration
 
     settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
@@ -62,35 +66,103 @@ def ttl(
     if selection.is_empty:
         return
     selected = with_store(settings, selection.resolve)
-    sessions = selected.sessions
-    if seconds is not None and sessions:
-        warn_of(selected.unreadable)
-        sessions = [session for session in sessions if session.tail]
-        aim = f"expire in {format_duration(seconds)}" if seconds else "never expire"
-        what = counted(len(sessions), "session")
-        if dry_run:
-            stdout().print(f"Would let {what} {aim}.", markup=False)
-        else:
-            if selection.names is None:
-                confirm(f"let {what} in {settings.redacted} {aim}", yes=yes)
-            sessions = with_store(settings, lambda store: _set(store, sessions, seconds))
-    if seconds is None or not dry_run:
-        _print(sessions, output)
+    if selection.names is None:
+        selected.sessions.sort(key=lambda session: (session.updated, session.key), reverse=True)
+    if not selected.sessions and selection.names is None:
+        _explain_empty(settings, selection, output, is_change=seconds is not None)
+    elif seconds is None:
+        _print_some(selected.sessions, output, limit)
+    else:
+        target = connection.target(settings)
+        _change(settings, target, selection, selected, seconds, change, output)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _change(
+    settings: "Settings",
+    target: "Target",
+    selection: "Selection",
+    selected: "SelectedSessions",
+    seconds: int,
+    change: ChangeOptions,
+    output: OutputFormat,
+) -> None:
+    """Confirm, set the expiry of all sessions, and print on stdout what was changed."""
+    from adksess.cli.preview import print_preview
+    from adksess.cli.prompts import confirm
+    from adksess.cli.render.console import stdout
+    from adksess.cli.render.text import counted
+    from adksess.cli.runner import with_store
+    from adksess.cli.selection import warn_of
+    from adksess.store.durations import format_duration
+
+    warn_of(selected.unreadable)
+    sessions = [session for session in selected.sessions if session.tail]
+    if not sessions:
+        return
+    words = selection.filters.words
+    what = counted(len(sessions), "session") + (f", {words}," if words else "")
+    aim = f"expire in {format_duration(seconds)}" if seconds else "never expire"
+    if change.dry_run:
+        print_preview(settings, sessions)
+        if not change.quiet:
+            stdout().print(f"Would let {what} {aim}.", markup=False)
+        return
+    if selection.names is None:
+        confirm(f"let {what} {aim}", change, target)
+    changed = with_store(settings, lambda store: _set(store, sessions, seconds))
+    if output is OutputFormat.JSON:
+        _print(changed, output)
+    elif not change.quiet:
+        if len(changed) <= _ROWS_AFTER_CHANGE:
+            _print(changed, output)
+        verb = "expires" if len(changed) == 1 else "expire"
+        aim = f"{verb} in {format_duration(seconds)}" if seconds else f"never {verb}"
+        stdout().print(f"{counted(len(changed), 'session')} {aim}.", markup=False)
+
+
+def _explain_empty(
+    settings: "Settings", selection: "Selection", output: OutputFormat, *, is_change: bool
+) -> None:
+    """Say where no session was found."""
+    from adksess.cli.empty import explain_empty
+    from adksess.cli.render.console import stderr, stdout
+    from adksess.cli.render.text import safe_text
+    from adksess.cli.runner import with_store
+
+    if output is OutputFormat.JSON:
+        _print([], output)
+    elif is_change:
+        stdout().print("Nothing to change.")
+    text = with_store(settings, lambda store: explain_empty(store, selection.filters))
+    stderr().print(safe_text(text), style="dim", markup=False)
 
 
 async def _set(
     store: "SessionStore", sessions: "Sequence[SessionSummary]", seconds: int
 ) -> "list[SessionSummary]":
-    """Set every expiry, and read the sessions again."""
+    """Set every expiry, and return the sessions that still exist."""
     from adksess.cli.render.progress import Meter
+    from adksess.store.batches import batched
 
     with Meter("Setting expiry", len(sessions)) as meter:
-        for session in sessions:
-            await store.set_expiry(session.ref, seconds)
-            meter.advance(1)
+        for batch in batched([session.ref for session in sessions], _BATCH):
+            await store.set_expiries(batch, seconds)
+            meter.advance(len(batch))
     return await store.summaries([session.ref for session in sessions])
+
+
+def _print_some(sessions: "Sequence[SessionSummary]", output: OutputFormat, limit: int) -> None:
+    """Print the sessions, the first `limit` of them unless that is 0."""
+    from adksess.cli.render.console import stderr
+
+    shown = sessions[:limit] if limit else sessions
+    _print(shown, output)
+    if len(shown) < len(sessions):
+        stderr().print(
+            f"{len(shown):,} of {len(sessions):,} sessions; -n 0 shows all.", style="dim"
+        )
 
 
 def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:

@@ -5,12 +5,11 @@ import time
 import pytest
 import redis
 
-from tests.cli.sessions import ids_in, store_session
+from tests.cli.sessions import ids_in, masked, store_session
 from tests.conftest import Run
 
-pytestmark = pytest.mark.usefixtures("three")
 
-
+@pytest.mark.usefixtures("three")
 def test_nothing_chosen_is_never_everything(run: Run) -> None:
     assert run("delete", "--yes").code == 2
     assert run("delete", "-", "--yes", stdin="").code == 0
@@ -18,6 +17,7 @@ def test_nothing_chosen_is_never_everything(run: Run) -> None:
     assert len(ids_in(run)) == 3
 
 
+@pytest.mark.usefixtures("three")
 def test_without_a_terminal_it_asks_for_yes(run: Run) -> None:
     result = run("delete", "ada-first", stdin="y\n")
     assert result.code == 2
@@ -25,6 +25,7 @@ def test_without_a_terminal_it_asks_for_yes(run: Run) -> None:
     assert len(ids_in(run)) == 3
 
 
+@pytest.mark.usefixtures("three")
 def test_dry_run_changes_nothing(run: Run) -> None:
     result = run("delete", "--app", "demo", "--dry-run")
     assert result.code == 0
@@ -33,6 +34,7 @@ def test_dry_run_changes_nothing(run: Run) -> None:
     assert len(ids_in(run)) == 3
 
 
+@pytest.mark.usefixtures("three")
 def test_by_id_and_index(run: Run, database: redis.Redis) -> None:
     result = run("delete", "ada-f", "--yes")
     assert (result.code, "1 session" in result.out) == (0, True)
@@ -41,6 +43,7 @@ def test_by_id_and_index(run: Run, database: redis.Redis) -> None:
     assert database.exists("user_state:demo:ada")
 
 
+@pytest.mark.usefixtures("three")
 def test_one_missing_id_does_not_keep_the_others(run: Run) -> None:
     result = run("delete", "ada-first", "nothing-here", "--yes")
     assert result.code == 3
@@ -48,17 +51,20 @@ def test_one_missing_id_does_not_keep_the_others(run: Run) -> None:
     assert ids_in(run) == {"ada-second", "bob-first"}
 
 
+@pytest.mark.usefixtures("three")
 def test_one_ambiguous_id_keeps_them_all(run: Run) -> None:
     assert run("delete", "bob-first", "ada-", "--yes").code == 2
     assert len(ids_in(run)) == 3
 
 
+@pytest.mark.usefixtures("three")
 def test_a_piped_list(run: Run) -> None:
     ids = run("list", "--app", "demo", "-o", "ids").out
     assert run("delete", "-", "--yes", stdin=ids).code == 0
     assert ids_in(run) == {"bob-first"}
 
 
+@pytest.mark.usefixtures("three")
 def test_filters(run: Run, valkey_url: str) -> None:
     store_session(valkey_url, "demo", "ada", "ancient", now=time.time() - 90 * 86_400)
     assert "1 session" in run("delete", "--idle", "30d", "--yes").out
@@ -67,6 +73,7 @@ def test_filters(run: Run, valkey_url: str) -> None:
     assert ids_in(run) == {"ada-first", "ada-second"}
 
 
+@pytest.mark.usefixtures("three")
 def test_user_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
     assert run("delete", "--app", "demo", "--with-user-state", "--yes").code == 2
     result = run("delete", "--app", "demo", "--user", "ada", "--with-user-state", "--yes")
@@ -76,9 +83,76 @@ def test_user_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
     assert ids_in(run) == {"bob-first"}
 
 
+@pytest.mark.usefixtures("three")
 def test_user_state_without_sessions(run: Run, database: redis.Redis) -> None:
     words = ("delete", "--app", "demo", "--user", "ada", "--yes")
     run(*words)
     assert database.exists("user_state:demo:ada")
     run(*words, "--with-user-state")
     assert not database.exists("user_state:demo:ada")
+
+
+_NARROW = """\
+SESSION APP     USER EVENTS AGE   TTL
+chat-1  demo    ada       0  2h    1d
+chat-2  weather bob       0  2h never
+"""
+
+_WIDE = """\
+SESSION  APP      USER  EVENTS       SIZE     UPDATED (UTC)    TTL
+chat-1   demo     ada        0  332 bytes  0000-00-00 00:00  1d 1h
+chat-2   weather  bob        0  323 bytes  0000-00-00 00:00  never
+"""
+
+_WOULD_NARROW = """\
+Would delete 2 sessions (655 bytes) of 2 users in apps demo, weather, not \n\
+updated for 1h.
+"""
+
+_WOULD_WIDE = """\
+Would delete 2 sessions (655 bytes) of 2 users in apps demo, weather, not updated for 1h.
+"""
+
+_DELETED = "Deleted 1 session, 332 bytes freed; and 1 state hash.\n"
+
+_KEPT = """\
+Artifacts and memory are stored by other services and were not deleted.
+"""
+
+_MISSING = """\
+error: There is no session 'nothing': list the existing ones with adksess list.
+"""
+
+
+@pytest.mark.usefixtures("used_two_hours_ago")
+@pytest.mark.parametrize(
+    ("words", "columns", "code", "out", "err"),
+    [
+        ("--idle 1h --dry-run", 80, 0, _NARROW + _WOULD_NARROW, ""),
+        ("--idle 1h --dry-run", 120, 0, _WIDE + _WOULD_WIDE, ""),
+        ("--idle 1h --dry-run -q", 120, 0, _WIDE, ""),
+        ("--idle 1h --yes", 80, 0, "Deleted 2 sessions, 655 bytes freed.\n", ""),
+        ("--idle 1h --yes", 120, 0, "Deleted 2 sessions, 655 bytes freed.\n", ""),
+        ("--idle 1h --yes -q", 80, 0, "", ""),
+        (
+            "chat-1 nothing --with-user-state --yes",
+            80,
+            3,
+            _DELETED,
+            _KEPT + _MISSING,
+        ),
+        (
+            "chat-1 nothing --with-user-state --yes",
+            120,
+            3,
+            _DELETED,
+            _KEPT + _MISSING,
+        ),
+        ("--app demo --since 2d --idle 3d", 80, 0, "Nothing to delete.\n", ""),
+    ],
+)
+def test_the_whole_output(
+    run: Run, words: str, columns: int, code: int, out: str, err: str
+) -> None:
+    result = run("delete", *words.split(), columns=columns)
+    assert (result.code, masked(result.out), masked(result.err)) == (code, out, err)

@@ -3,12 +3,11 @@
 import pytest
 import redis
 
-from tests.cli.sessions import ids_in, store_session
+from tests.cli.sessions import ids_in, masked, store_session
 from tests.conftest import Run
 
-pytestmark = pytest.mark.usefixtures("three")
 
-
+@pytest.mark.usefixtures("three")
 def test_foreign_keys_stay(run: Run, database: redis.Redis) -> None:
     foreign = {f"foreign:{n}": f"value {n}" for n in range(500)}
     foreign |= {"session:php": "a:1", "session:web:prod:1": "text", "session": "x"}
@@ -22,6 +21,7 @@ def test_foreign_keys_stay(run: Run, database: redis.Redis) -> None:
     assert database.exists("user_state:demo:ada")
 
 
+@pytest.mark.usefixtures("three")
 def test_it_refuses_without_yes_and_says_what_it_would_do(run: Run) -> None:
     result = run("flush")
     assert result.code == 2
@@ -30,6 +30,7 @@ def test_it_refuses_without_yes_and_says_what_it_would_do(run: Run) -> None:
     assert len(ids_in(run)) == 3
 
 
+@pytest.mark.usefixtures("three")
 def test_sessions_of_other_tools_go_and_what_is_none_is_named(
     run: Run, database: redis.Redis
 ) -> None:
@@ -46,11 +47,13 @@ def test_sessions_of_other_tools_go_and_what_is_none_is_named(
     assert set(database.keys("*")) == left
 
 
+@pytest.mark.usefixtures("three")
 def test_filters_limit_it(run: Run) -> None:
     run("flush", "--app", "demo", "--yes")
     assert ids_in(run) == {"bob-first"}
 
 
+@pytest.mark.usefixtures("three")
 def test_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
     database.set("user_state:not:ours", "a string")
     run("flush", "--state", "--yes")
@@ -58,12 +61,14 @@ def test_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
     assert run("flush", "--state", "--idle", "1d", "--yes").code == 2
 
 
+@pytest.mark.usefixtures("three")
 def test_nothing_there_is_no_error(run: Run) -> None:
     run("flush", "--yes")
     result = run("flush", "--yes")
     assert (result.code, result.out) == (0, "Nothing to delete.\n")
 
 
+@pytest.mark.usefixtures("three")
 def test_only_under_the_prefix(run: Run, valkey_url: str) -> None:
     store_session(f"{valkey_url}?prefix=prod:", "demo", "ada", "in-prod")
     run("flush", "--yes")
@@ -76,3 +81,46 @@ def test_flush_keeps_what_only_ends_like_a_session(run: Run, database: redis.Red
     result = run("flush", "--yes")
     assert "other/tool/cfg was not changed" in result.err
     assert database.get(key) == value
+
+
+_NARROW = """\
+SESSION APP     USER EVENTS AGE   TTL
+chat-1  demo    ada       0  2h    1d
+chat-2  weather bob       0  2h never
+"""
+
+_WIDE = """\
+SESSION  APP      USER  EVENTS       SIZE     UPDATED (UTC)    TTL
+chat-1   demo     ada        0  332 bytes  0000-00-00 00:00  1d 1h
+chat-2   weather  bob        0  323 bytes  0000-00-00 00:00  never
+"""
+
+_WOULD = """\
+Would delete 2 sessions (655 bytes) of 2 users in apps demo, weather.
+"""
+
+_DELETED = """\
+Deleted 2 sessions, 655 bytes freed; and 1 state hash.
+"""
+
+_KEPT = """\
+Artifacts and memory are stored by other services and were not deleted.
+"""
+
+
+@pytest.mark.usefixtures("used_two_hours_ago")
+@pytest.mark.parametrize(
+    ("words", "columns", "code", "out", "err"),
+    [
+        ("--dry-run", 80, 0, _NARROW + _WOULD, ""),
+        ("--dry-run", 120, 0, _WIDE + _WOULD, ""),
+        ("--state --yes", 80, 0, _DELETED, _KEPT),
+        ("--state --yes", 120, 0, _DELETED, _KEPT),
+        ("--state --yes --quiet", 80, 0, "", ""),
+    ],
+)
+def test_the_whole_output(
+    run: Run, words: str, columns: int, code: int, out: str, err: str
+) -> None:
+    result = run("flush", *words.split(), columns=columns)
+    assert (result.code, masked(result.out), masked(result.err)) == (code, out, err)

@@ -5,11 +5,11 @@ import time
 import pytest
 import redis
 
+from tests.cli.sessions import masked
 from tests.conftest import Run
 
-pytestmark = pytest.mark.usefixtures("three")
 
-
+@pytest.mark.usefixtures("three")
 def test_in_words_and_seconds(run: Run) -> None:
     run("ttl", "ada-first", "--set", "26h30m")
     assert "1d 2h" in run("ttl", "ada-first").out
@@ -18,6 +18,7 @@ def test_in_words_and_seconds(run: Run) -> None:
     assert row["ttl_seconds"] is None
 
 
+@pytest.mark.usefixtures("three")
 def test_set_keeps_the_index_alive(run: Run, database: redis.Redis) -> None:
     assert run("ttl", "ada-first", "--set", "7d").code == 0
     assert 604_700 < database.ttl("session:demo:ada:ada-first") <= 604_800
@@ -27,6 +28,7 @@ def test_set_keeps_the_index_alive(run: Run, database: redis.Redis) -> None:
     assert abs(score - time.time() - 604_800) < 60
 
 
+@pytest.mark.usefixtures("three")
 def test_persist_and_back(run: Run, database: redis.Redis) -> None:
     run("ttl", "ada-first", "--persist")
     assert database.ttl("session:demo:ada:ada-first") == -1
@@ -36,6 +38,7 @@ def test_persist_and_back(run: Run, database: redis.Redis) -> None:
     assert database.ttl("user_sessions:demo:ada") > 7_200
 
 
+@pytest.mark.usefixtures("three")
 def test_in_bulk_it_asks(run: Run, database: redis.Redis) -> None:
     assert run("ttl", "--app", "demo", "--set", "1h").code == 2
     assert "2 sessions" in run("ttl", "--app", "demo", "--set", "1h", "--dry-run").out
@@ -44,12 +47,14 @@ def test_in_bulk_it_asks(run: Run, database: redis.Redis) -> None:
     assert database.ttl("session:demo:ada:ada-second") <= 3_600
 
 
+@pytest.mark.usefixtures("three")
 @pytest.mark.parametrize("wrong", ["soon", "-1", "5 parsecs", ""])
 def test_a_bad_duration_changes_nothing(run: Run, database: redis.Redis, wrong: str) -> None:
     assert run("ttl", "ada-first", "--set", wrong).code == 2
     assert database.ttl("session:demo:ada:ada-first") > 86_000
 
 
+@pytest.mark.usefixtures("three")
 def test_missing_and_contradicting(run: Run) -> None:
     assert run("ttl").code == 2
     assert run("ttl", "not-there").code == 3
@@ -61,3 +66,59 @@ def test_what_is_no_session_is_not_changed(run: Run, database: redis.Redis) -> N
     result = run("ttl", "session:demo:ada:list", "--set", "1s")
     assert "was not changed" in result.err
     assert database.ttl("session:demo:ada:list") == -1
+
+
+_NARROW = """\
+SESSION APP     USER EVENTS AGE   TTL
+chat-1  demo    ada       0  2h    1d
+chat-2  weather bob       0  2h never
+"""
+
+_WIDE = """\
+SESSION  APP      USER  EVENTS       SIZE     UPDATED (UTC)    TTL
+chat-1   demo     ada        0  332 bytes  0000-00-00 00:00  1d 1h
+chat-2   weather  bob        0  323 bytes  0000-00-00 00:00  never
+"""
+
+_WOULD = """\
+Would let 2 sessions, not updated for 1h, expire in 30 days.
+"""
+
+_TTL = """\
+SESSION                               EXPIRES IN  SECONDS
+chat-1                                1d 1h         93000
+chat-2                                never             -
+"""
+
+_FIRST = """\
+SESSION                               EXPIRES IN  SECONDS
+chat-1                                1d 1h         93000
+"""
+
+_NEVER = """\
+SESSION                               EXPIRES IN  SECONDS
+chat-1                                never             -
+chat-2                                never             -
+2 sessions never expire.
+"""
+
+
+@pytest.mark.usefixtures("used_two_hours_ago")
+@pytest.mark.parametrize(
+    ("words", "columns", "code", "out", "err"),
+    [
+        ("--idle 1h", 80, 0, _TTL, ""),
+        ("--idle 1h", 120, 0, _TTL, ""),
+        ("--idle 1h -n 1", 80, 0, _FIRST, "1 of 2 sessions; -n 0 shows all.\n"),
+        ("--idle 1h --set 30d --dry-run", 80, 0, _NARROW + _WOULD, ""),
+        ("--idle 1h --set 30d --dry-run", 120, 0, _WIDE + _WOULD, ""),
+        ("--idle 1h --persist --yes", 80, 0, _NEVER, ""),
+        ("--idle 1h --persist --yes", 120, 0, _NEVER, ""),
+        ("--idle 1h --persist --yes -q", 120, 0, "", ""),
+    ],
+)
+def test_the_whole_output(
+    run: Run, words: str, columns: int, code: int, out: str, err: str
+) -> None:
+    result = run("ttl", *words.split(), columns=columns)
+    assert (result.code, masked(result.out), masked(result.err)) == (code, out, err)

@@ -95,7 +95,7 @@ def test_what_has_to_be_typed(
         ["delete", "ada-first"],
         ["flush", "--app", "demo"],
         ["ttl", "--app", "demo", "--set", "1h"],
-        ["trim", "ada-first", "--keep-last", "1"],
+        ["trim", "long", "--keep-last", "1"],
     ],
 )
 def test_a_protected_server_is_confirmed_by_name(
@@ -109,7 +109,8 @@ def test_a_protected_server_is_confirmed_by_name(
     config = tmp_path / "config.toml"
     config.write_text(f'[servers.prod]\nurl = "{valkey_url}"\nprotected = true\n')
     monkeypatch.setenv("ADKSESS_CONFIG", str(config))
-    store_session(valkey_url, "demo", "ada", "long", texts=("one", "two"))
+    turns = tuple({"author": "user", "invocation_id": name} for name in ("one", "two"))
+    store_session(valkey_url, "demo", "ada", "long", events=turns)
     before = {key: database.dump(key) for key in database.keys("session:*")}
     assert cli(*words, "-s", "prod", "--confirm", "dev").code == 2
     result = cli(*words, "-s", "prod", "--yes")

@@ -209,7 +209,8 @@ def _use_embedded(settings: Settings, *, start: bool) -> Settings:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     _embedded.enter_context(server)
     if not server.is_shared:
-        sentence = f"No Redis at {DEFAULT_URL}: using the embedded data in {server.data_dir}."
+        shown = os.path.relpath(server.data_dir)
+        sentence = f"No Redis at {DEFAULT_URL}: using the embedded data in {shown}/."
         stderr().print(message("note", sentence), soft_wrap=True)
     for repair in server.repairs:
         stderr().print(message("warning", repair), soft_wrap=True)

@@ -147,20 +147,23 @@ IdArgument = Annotated[
 ]
 
 
+ConfirmOption = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm",
+        metavar="SERVER",
+        help="Confirm with the name of a protected server, where --yes is not enough.",
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True)
 class ChangeOptions:
     """How a command that changes sessions goes about it."""
 
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False
-    confirm: Annotated[
-        str | None,
-        typer.Option(
-            "--confirm",
-            metavar="SERVER",
-            help="Confirm with the name of a protected server, where --yes is not enough.",
-            show_default=False,
-        ),
-    ] = None
+    confirm: ConfirmOption = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only warnings and errors, for cron.")

@@ -12,7 +12,9 @@ import redis
 from adksess.cli.connection import ConnectionOptions
 from adksess.embedded import EmbeddedServer, is_listening
 from adksess.store.errors import InvalidURL
-from tests.cli.sessions import store_session
+from adksess.store.keys import SessionRef
+from tests.cli.sessions import append_text, store_session
+from tests.cli.terminal import Terminal
 from tests.conftest import Run
 from tests.servers import free_port
 
@@ -160,7 +162,7 @@ def test_embedded_data_is_read_without_serve(cli: Run, project: Path) -> None:
     result = cli("list", "-o", "ids")
     assert (result.code, result.out) == (0, "kept\n")
     data = project / ".adksess"
-    assert f"using the embedded data in {data}.\n" in result.err
+    assert "using the embedded data in ../.adksess/.\n" in result.err
     assert result.err.startswith("note: No Redis at redis://localhost:")
     assert EmbeddedServer(data).running_port() is None, "it was stopped"
 
@@ -239,3 +241,66 @@ def test_a_signal_stops_the_embedded_server(
         child.send_signal(number)
         assert child.wait(20) == 128 + number
     assert not is_listening("127.0.0.1", port)
+
+
+@pytest.fixture
+def protected(config: Path, valkey_url: str, database: redis.Redis) -> str:
+    """A protected server `prod` with one session, and an export of it with other content."""
+    config.write_text(f'[servers.prod]\nurl = "{valkey_url}"\nprotected = true\n')
+    store_session(valkey_url, session_id="session-1", texts=("hello", "again"))
+    return "prod"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["delete", "session-1"],
+        ["flush"],
+        ["trim", "--app", "demo", "--keep-last", "1"],
+        ["ttl", "--app", "demo", "--set", "7d"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_protected_server_wants_its_name(
+    cli: Run, protected: str, words: list[str], database: redis.Redis
+) -> None:
+    before = database.get("session:demo:ada:session-1")
+    result = cli(*words, "-s", protected, "--yes")
+    assert result.code == 2
+    assert "--confirm prod" in result.err
+    assert cli(*words, "-s", protected, "--confirm", "dev").code == 2
+    assert database.get("session:demo:ada:session-1") == before
+    assert cli(*words, "-s", protected, "--confirm", "prod").code == 0
+
+
+def test_a_protected_server_wants_its_name_before_sessions_are_replaced(
+    cli: Run, protected: str, valkey_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "export.ndjson"
+    assert cli("export", "-s", protected, "--out", file).code == 0
+    append_text(valkey_url, SessionRef("demo", "ada", "session-1"), "since the export")
+    replace = ("import", file, "--on-conflict", "replace", "-s", protected)
+    result = cli(*replace)
+    assert (result.code, "--confirm prod" in result.err) == (2, True)
+    assert cli(*replace, "--dry-run").code == 0
+    assert cli("import", file, "-s", protected).code == 0, "nothing is replaced"
+    assert "since the export" in cli("show", "session-1", "-s", protected).out
+    assert cli(*replace, "--confirm", "prod").code == 0
+    assert "since the export" not in cli("show", "session-1", "-s", protected).out
+
+
+def test_the_watch_header_names_the_server(config: Path, protected: str) -> None:
+    words = ("list", "--watch", "0.2", "-s", protected)
+    with Terminal(*words, env={"ADKSESS_CONFIG": str(config)}) as terminal:
+        assert "1 sessions in prod (redis://" in terminal.wait_for("session-1")
+
+
+def test_the_list_says_when_sessions_expire_soon(valkey_url: str, database: redis.Redis) -> None:
+    store_session(valkey_url, session_id="session-1", ttl=3_700)
+    store_session(valkey_url, session_id="session-2")
+    with Terminal("list", "-r", valkey_url) as terminal:
+        assert terminal.end() == 0
+    seen = " ".join(terminal.seen.split())
+    assert "1 session expires within 6 hours, the first in 1h 1m." in seen
+    assert "adksess ttl ID --persist" in seen
+    assert "adksess serve --ttl 30d" in seen

@@ -10,7 +10,7 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import DryRunOption
+from adksess.cli.options import ChangeOptions, ConfirmOption, DryRunOption
 from adksess.store.errors import AdksessError
 from adksess.transfer.files import MAX_LINE
 from adksess.transfer.import_options import ImportOptions, OnConflict
@@ -95,6 +95,7 @@ def import_sessions(
         ),
     ] = MAX_LINE // 2**20,
     dry_run: DryRunOption = False,
+    confirm: ConfirmOption = None,
     connection: ConnectionOptions,
 ) -> None:
     """Import sessions and state from exports and from session files of ADK.
@@ -102,6 +103,7 @@ def import_sessions(
     Everything is validated before it is written. Can be interrupted and repeated: what exists
     with the same content is not written again.
     """
+    from adksess.cli import prompts
     from adksess.store.durations import parse_duration
     from adksess.transfer.session_file import SessionFileOptions
 
@@ -116,6 +118,9 @@ def import_sessions(
         dry_run=dry_run,
     )
     settings = connection.settings()
+    target = connection.target(settings)
+    if target.is_protected and on_conflict is OnConflict.REPLACE and not dry_run:
+        prompts.confirm("replace existing sessions", ChangeOptions(confirm=confirm), target)
     session_files = SessionFileOptions(_encode_event, app, user, session_id, settings.ttl)
     report = _import(_Input(files, max_line * 2**20, session_files), settings, options)
     if report.rejected:

@@ -100,8 +100,10 @@ def list_sessions(
         raise UsageProblem("--before continues a list by last update: leave out --sort.")
     chosen = None if columns is None else parse_columns(columns)
     extra = list(dict.fromkeys(column or ()))
+    settings = connection.settings()
     options = ListOptions(
-        settings=connection.settings(),
+        settings=settings,
+        server=str(connection.target(settings)),
         filters=Filters.parse(filters),
         sort=sort,
         reverse=reverse,

@@ -40,7 +40,7 @@ class ListOptions:
     """Options of `list`. A `limit` of 0 means no limit.
 
     `columns` are the columns to show, None for the default ones with those of `extra`; `paths`
-    are the state values among them.
+    are the state values among them. `server` names the server for people.
     """
 
     settings: "Settings"
@@ -57,6 +57,7 @@ class ListOptions:
     utc: bool
     before: "Cursor | None" = None
     use_scan: bool = False
+    server: str = ""
 
     @property
     def is_streamed(self) -> bool:

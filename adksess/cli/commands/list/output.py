@@ -18,9 +18,10 @@ from adksess.cli.render.session_table import (
     session_table,
 )
 from adksess.cli.render.styles import MUTED
-from adksess.cli.render.text import safe_text, value_text
+from adksess.cli.render.text import counted, safe_text, value_text
 from adksess.cli.runner import with_store
 from adksess.cli.selection import keep_statuses
+from adksess.store.durations import format_duration
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.query import Source
@@ -30,6 +31,7 @@ from adksess.transfer.overview import SessionOverview, read_overviews
 from adksess.transfer.status import SessionStatus
 
 _WARNINGS_SHOWN = 5
+_SOON = 6 * 3_600  # seconds
 
 
 def print_sessions(options: ListOptions) -> None:
@@ -140,8 +142,22 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
         console.print(f"{of}; -n 0 shows all.", style=MUTED)
     if page.next:
         console.print(f"Next: {_next_command(options, page.next)}", style=MUTED, markup=False)
+    if options.output is ListOutput.TABLE and stdout().is_terminal:
+        _warn_of_expiry(page.sessions)
     if listing.explanation:
         console.print(safe_text(listing.explanation), style=MUTED, markup=False)
+
+
+def _warn_of_expiry(sessions: Sequence[SessionSummary]) -> None:
+    """Say when the first sessions expire, if that is soon, and how to keep them."""
+    soon = [s.ttl_seconds for s in sessions if s.ttl_seconds is not None and s.ttl_seconds < _SOON]
+    if soon:
+        what = counted(len(soon), "session expires", "sessions expire")
+        sentence = (
+            f"{what} within 6 hours, the first in {format_duration(min(soon))}. To keep one: "
+            "adksess ttl ID --persist. To keep new ones longer: adksess serve --ttl 30d."
+        )
+        stderr().print(message("note", sentence))
 
 
 def _next_command(options: ListOptions, cursor: Cursor) -> str:

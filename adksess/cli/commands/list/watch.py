@@ -37,7 +37,7 @@ def watch_sessions(options: ListOptions, seconds: float) -> None:
                 now = f"{moment(time.time(), utc=options.utc):%H:%M:%S} {zone(utc=options.utc)}"
                 total = listing.page.total
                 count = len(listing.rows) if total is None else total
-                line = f"{count:,} sessions at {now}, q quits"
+                line = f"{count:,} sessions in {options.server} at {now}, q quits"
                 view = Group(Text(line, style=MUTED), listing_table(options, listing))
                 live.update(view, refresh=True)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from adksess.store.keys import SessionRef as SessionRef
     from adksess.store.store import SessionStore as SessionStore
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "RedisSessionService",

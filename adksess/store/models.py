@@ -32,7 +32,8 @@ class SessionSummary(NamedTuple):
 
     `key` is where its document stands, `size_bytes` the document's length; `ttl_seconds` is None
     for a session that never expires. A session that cannot be read has a `problem` and no `tail`;
-    one that another tool wrote and nobody has appended to is `is_foreign`.
+    one that another tool wrote and nobody has appended to is `is_foreign`. `recent` is the end of
+    the history as stored, of as many bytes as were asked for; all of it if `is_whole`.
     """
 
     ref: SessionRef
@@ -42,6 +43,8 @@ class SessionSummary(NamedTuple):
     ttl_seconds: float | None
     problem: str | None = None
     is_foreign: bool = False
+    recent: bytes = b""
+    is_whole: bool = False
 
     @property
     def title(self) -> str | None:

@@ -32,12 +32,17 @@ _INDEXES_PER_CALL = 100
 class ScanOperations(ReadOperations, IndexOperations):
     """Operations that find sessions and read their tails."""
 
-    async def summaries(self, refs: Sequence[SessionRef]) -> list[SessionSummary]:
-        """Return summaries of the sessions that exist, in the order of `refs`."""
+    async def summaries(
+        self, refs: Sequence[SessionRef], *, history_bytes: int = 0
+    ) -> list[SessionSummary]:
+        """Return summaries of the sessions that exist, in the order of `refs`.
+
+        `history_bytes` is how much of the end of each history to read with them.
+        """
         found: list[SessionSummary] = []
         for batch in batched(refs, _SUMMARIES_PER_CALL):
             by_key = {self.keys.session(ref): ref for ref in batch}
-            found += _summaries(by_key, await self._tails(list(by_key)))
+            found += to_summaries(by_key, await self._tails(list(by_key), history_bytes))
         return found
 
     async def user_summaries(self, app_name: str, user_id: str) -> list[SessionSummary]:
@@ -62,7 +67,7 @@ class ScanOperations(ReadOperations, IndexOperations):
         Finds the sessions of every tool that writes this layout.
         """
         async for batch, answers in prefetch(self._scan_tails(app_name, user_id)):
-            yield _summaries(batch, answers)
+            yield to_summaries(batch, answers)
 
     async def scan_refs(
         self, app_name: str | None = None, user_id: str | None = None
@@ -174,7 +179,7 @@ async def _scan_cluster(
     return batch
 
 
-def _summaries(batch: Mapping[bytes, SessionRef], answers: Sequence[Any]) -> list[SessionSummary]:
+def to_summaries(batch: Mapping[bytes, SessionRef], answers: Sequence[Any]) -> list[SessionSummary]:
     """Summaries from the tails of some keys, without those that do not exist."""
     return [
         _summary(ref, key.decode(), *answer)
@@ -189,7 +194,13 @@ def _summary(ref: SessionRef, key: str, end: bytes, length: int, ttl_ms: int) ->
         return SessionSummary(ref, key, None, 0, None, "its key is not a string")
     try:
         start = find_tail(end)
-        tail = decode(end, ref).tail if start is None else decode_tail(end[start:])
+        if start is None:
+            document = decode(end, ref)
+            recent = b"\n" + b",\n".join(document.events)
+            return SessionSummary(ref, key, document.tail, length, ttl, None, True, recent, True)
+        tail = decode_tail(end[start:])
     except (SessionUnreadable, ValueError, KeyError, TypeError):
         return SessionSummary(ref, key, None, length, ttl, "it is not a session document")
-    return SessionSummary(ref, key, tail, length, ttl, is_foreign=start is None)
+    return SessionSummary(
+        ref, key, tail, length, ttl, None, False, end[:start], len(end) == length
+    )

@@ -13,6 +13,7 @@ from tests.bench import (  # noqa: F401
     cluster,
     commands,
     footprint,
+    million,
     reads,
     report,
     scale,

@@ -1,17 +1,16 @@
-"""The command line, as whole processes, compared with minimal programs."""
+"""The command line, whole processes: beside the barest program that could do the job."""
 
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from statistics import median
 
 from adksess.store.keys import SessionRef
 from adksess.store.store import SessionStore
 from tests.bench.filling import multiply
 from tests.bench.lab import Lab, NotMeasured, child_environment, python
 from tests.bench.services import APP, OWN, USER, open_service, session_of
-from tests.bench.table import Pair, race, row, timed, within
+from tests.bench.table import Pair, race, row, within
 
 PING = """
 import typer
@@ -91,7 +90,7 @@ while True:
 
 
 def process(lab: Lab, *command: str) -> Callable[[], Awaitable[None]]:
-    """Return a call that runs a program to its end."""
+    """A call that runs a program to its end."""
 
     async def run() -> None:
         done = subprocess.run(
@@ -112,12 +111,12 @@ def process(lab: Lab, *command: str) -> Callable[[], Awaitable[None]]:
 
 
 def adksess(lab: Lab, *arguments: str) -> Callable[[], Awaitable[None]]:
-    """Return a call that runs an adksess command."""
+    """A call that runs an adksess command."""
     return process(lab, "-m", "adksess", *arguments)
 
 
 def program(lab: Lab, text: str, *arguments: str) -> Callable[[], Awaitable[None]]:
-    """Return a call that runs a reference program."""
+    """A call that runs a reference program."""
     path: Path = lab.folder / f"program{abs(hash(text))}.py"
     path.write_text(text)
     return process(lab, str(path), *arguments)
@@ -154,25 +153,6 @@ async def list_100k(lab: Lab) -> Pair:
     await multiply(open_service(OWN, lab, url), url, lab.pick(100_000, 20_000), events=2)
     own = adksess(lab, "list", "-o", "json", "--limit", "0", "-r", url)
     return Pair(*await race(program(lab, READ_ALL, url), own, rounds=lab.pick(5, 3)))
-
-
-@row(
-    "cli-flush-100k",
-    "adksess flush --yes, 100,000 sessions",
-    against="SCAN, UNLINK",
-    target=within(1.5),
-)
-async def flush_100k(lab: Lab) -> Pair:
-    url = lab.database()
-    service = open_service(OWN, lab, url)
-    bare, own = program(lab, UNLINK_ALL, url), adksess(lab, "flush", "--yes", "-r", url)
-    await own()  # fails here if the command does not work; also warms up
-    taken: list[list[float]] = [[], []]
-    for _ in range(lab.pick(5, 3)):
-        for call, seconds in zip((bare, own), taken, strict=True):
-            await multiply(service, url, lab.pick(100_000, 20_000), events=2)
-            seconds.append(await timed(call))
-    return Pair(*map(median, taken))
 
 
 @row(

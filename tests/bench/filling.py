@@ -31,6 +31,10 @@ for n = tonumber(ARGV[1]), tonumber(ARGV[2]) do
       redis.call('PEXPIRE', key, template[3])
     end
   end
+  if ARGV[6] ~= '' then
+    local app, second = ARGV[6], tonumber(ARGV[7]) - math.floor(n / 10)
+    redis.call('ZADD', 'app_sessions:' .. app, second, names[user] .. ':' .. names[id])
+  end
 end
 """
 
@@ -47,9 +51,14 @@ async def multiply(
         await service.append_event(session, new_event())
     async with client(url) as redis:
         keys = [key async for key in redis.scan_iter(match="*@@@@@@@@*")]
+        is_own = await redis.exists(f"app_sessions:{APP}")
+        now = (await redis.time())[0]
         script = redis.register_script(_COPY)
         batch = _BATCH // max(1, events)  # a script that copies long ones takes seconds
         for first in range(0, count, batch):
             last = min(first + batch, count) - 1
-            await script(keys, [first, last, _USER, _ID, per_user])
+            await script(keys, [first, last, _USER, _ID, per_user, APP if is_own else "", now])
         await redis.delete(*keys)
+        if is_own:
+            await redis.zrem(f"app_sessions:{APP}", f"{_USER}:{_ID}")
+            await redis.set("session_index", now)

@@ -1,25 +1,59 @@
-"""A database of a million sessions: 5 apps, 10 sessions per user, 60 days, both indexes."""
+"""Commands on a million sessions, beside the same on a thousand."""
 
+import asyncio
+import contextlib
+import os
 import random
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from hashlib import sha1
+from statistics import median
+from typing import Any
 
+from redis.asyncio import RedisCluster
+
+from adksess.store import scripts
 from adksess.store.document import Document, Tail, encode, iso_time
 from adksess.store.keys import Keys, SessionRef
-from tests.bench.lab import client
+from adksess.store.scripts import Script
+from tests.bench.commands import READ_ALL, UNLINK_ALL, adksess, program
+from tests.bench.lab import Lab, NotMeasured, child_environment, client, python
+from tests.bench.services import OWN, new_event, next_event, open_service, session_of
+from tests.bench.table import Pair, Target, at_least, race, row, timed, within
 
 APPS = ("support", "weather", "sales", "travel", "echo")
 DAYS = 60
 PER_USER = 10
-_BATCH = 5_000
-_EVENT = (
-    b'{"content":{"parts":[{"text":"What did I say about the weather?"}],"role":"user"},'
-    b'"invocation_id":"i-%d","author":"user","id":"e-%d","timestamp":%d.5}'
+_BATCH = 2_000
+_EVENTS = (
+    (
+        b'{"content":{"parts":[{"text":"What did I say about the weather?"}],"role":"user"},'
+        b'"invocation_id":"i-1","author":"user","id":"e-1","timestamp":%d.5}'
+    ),
+    (
+        b'{"content":{"parts":[{"text":"You asked whether it will rain."}],"role":"model"},'
+        b'"invocation_id":"i-1","author":"helper","id":"e-2","timestamp":%d.75}'
+    ),
 )
+FIND_ID = """
+import sys
+import redis
+
+client = redis.Redis.from_url(sys.argv[1])
+for key in client.scan_iter(match="session:*:*:" + sys.argv[2] + "*", count=10_000):
+    print(key)
+"""
 
 
-def sessions(count: int, now: float, *, seed: int = 1) -> Iterator[tuple[Document, float, int]]:
-    """Yield documents with their last update (Unix seconds) and TTL in ms (0 for none)."""
-    rng = random.Random(seed)
+def documents(count: int, now: float) -> Iterator[tuple[Document, float, int]]:
+    """Sessions with their last update (Unix seconds) and TTL in ms, 0 for none.
+
+    5 apps, 10 sessions a user, updates spread over 60 days, one in five never expires.
+    """
+    rng = random.Random(1)
     for number in range(count):
         user = number // PER_USER
         ref = SessionRef(APPS[user % len(APPS)], f"u{user:08d}", f"s{number:08d}")
@@ -31,49 +65,361 @@ def sessions(count: int, now: float, *, seed: int = 1) -> Iterator[tuple[Documen
             last_update_time=updated,
             event_count=2,
             newest_event_time=updated,
+            title="",
         )
-        events = [_EVENT % (i, i, int(updated) - 1 + i) for i in range(2)]
-        yield (
-            Document(ref=ref, tail=tail, events=events),
-            updated,
-            0 if number % 5 == 0 else 90 * 86_400_000,
-        )
+        events = [event % int(updated) for event in _EVENTS]
+        yield Document(ref, tail, events), updated, 0 if number % 5 == 0 else 90 * 86_400_000
 
 
-async def fill(url: str, count: int, *, indexed: bool = True) -> None:
-    """Write the sessions, and with `indexed` the recency index and its marker too."""
-    keys = Keys()
-    async with client(url) as redis:
-        now = (await redis.time())[0]
-        batch = []
-        for item in sessions(count, now):
-            batch.append(item)
-            if len(batch) == _BATCH:
-                await _write(redis, keys, batch, now, indexed=indexed)
-                batch = []
+async def fill(redis: Any, count: int, *, indexed: bool = True) -> None:
+    """Write sessions with their index entries; not `indexed` leaves out the recency index."""
+    keys, batch = Keys(), []
+    now = time.time()
+    for item in documents(count, now):
+        batch.append(item)
+        if len(batch) == _BATCH:
+            await _write(redis, keys, batch, now, indexed=indexed)
+            batch = []
+    if batch:
         await _write(redis, keys, batch, now, indexed=indexed)
-        if indexed:
-            await redis.set(keys.session_index(), now)
+    if indexed:
+        await redis.set(keys.session_index(), int(now))
 
 
-async def _write(redis, keys, batch, now, *, indexed) -> None:
-    async with redis.pipeline(transaction=False) as pipe:
-        for document, updated, ttl in batch:
-            ref = document.ref
-            pipe.set(keys.session(ref), encode(document), px=ttl or None)
-            pipe.zadd(
-                keys.user_sessions(*ref.user),
-                {ref.session_id: now + ttl / 1000 if ttl else float("inf")},
+async def _write(
+    redis: Any,
+    keys: Keys,
+    batch: Sequence[tuple[Document, float, int]],
+    now: float,
+    *,
+    indexed: bool,
+) -> None:
+    pipe = redis.pipeline(transaction=False)
+    users: dict[bytes, dict[str, float]] = {}
+    apps: dict[str, dict[bytes, int]] = {}
+    for document, updated, ttl in batch:
+        ref = document.ref
+        pipe.set(keys.session(ref), encode(document), px=ttl or None)
+        expiry = now + ttl / 1000 if ttl else float("inf")
+        users.setdefault(keys.user_sessions(*ref.user), {})[ref.session_id] = expiry
+        apps.setdefault(ref.app_name, {})[keys.app_member(ref)] = int(updated)
+    for index, ids in users.items():
+        pipe.zadd(index, ids)
+    if indexed:
+        for app, members in apps.items():
+            pipe.zadd(keys.app_sessions(app), members)
+        pipe.sadd(keys.session_apps(), *apps)
+    await pipe.execute()
+
+
+_URLS: dict[tuple[int, bool], str] = {}
+
+
+async def stored(lab: Lab, count: int, *, indexed: bool = True) -> str:
+    """The URL of a database with so many sessions, filled once for all rows."""
+    if (count, indexed) not in _URLS:
+        url = f"redis://{lab.start_server()}/0"
+        async with client(url) as redis:
+            await fill(redis, count, indexed=indexed)
+        _URLS[count, indexed] = url
+    return _URLS[count, indexed]
+
+
+async def both(lab: Lab) -> tuple[str, str]:
+    """A database of a thousand sessions, and one of a million."""
+    return await stored(lab, 1_000), await stored(lab, lab.pick(1_000_000, 100_000))
+
+
+def compared(name: str, words: str, target: Target, rounds: int = 9) -> None:
+    """Register a row: a command on a million sessions against the same on a thousand."""
+
+    @row(f"million-{name}", f"adksess {words}, 1,000,000 sessions", against="1,000", target=target)
+    async def measure(lab: Lab) -> Pair:
+        calls = [adksess(lab, *words.split(), "-r", url) for url in await both(lab)]
+        return Pair(*await race(*calls, rounds=lab.pick(rounds, 3)))
+
+
+compared("list", "list", within(1.3))
+compared("list-since", "list --since 1h", within(1.3))
+compared("list-app", "list --app support", within(1.3))
+compared("list-user", "list --app support --user u00000000", within(1.3))
+compared("show-path", "show support/u00000000/s00000000", within(1.2))
+compared("stats", "stats", within(2))
+compared("doctor", "doctor", within(2), rounds=5)
+
+
+@row(
+    "million-quick",
+    "adksess doctor --quick, 1,000,000 sessions",
+    against="adksess list",
+    target=within(1.2),
+)
+async def health_check(lab: Lab) -> Pair:
+    _, url = await both(lab)
+    calls = (adksess(lab, "list", "-r", url), adksess(lab, "doctor", "--quick", "-r", url))
+    return Pair(*await race(*calls, rounds=lab.pick(9, 3)))
+
+
+@row(
+    "million-show-id",
+    "adksess show ID, 1,000,000 sessions",
+    against="SCAN MATCH, COUNT 10,000",
+    target=within(1.3),
+)
+async def show_by_id(lab: Lab) -> Pair:
+    _, url = await both(lab)
+    calls = (program(lab, FIND_ID, url, "s00000123"), adksess(lab, "show", "s00000123", "-r", url))
+    return Pair(*await race(*calls, rounds=lab.pick(5, 3)))
+
+
+@row(
+    "million-delete",
+    "adksess delete --idle, 100 of 1,000,000",
+    against="100 of 1,000",
+    target=within(1.5),
+)
+async def delete_idle(lab: Lab) -> Pair:
+    urls = (
+        f"redis://{lab.start_server()}/0",
+        await stored(lab, lab.pick(1_000_000, 100_000)),
+    )
+    taken: list[list[float]] = [[], []]
+    for _ in range(lab.pick(5, 3)):
+        for url, seconds in zip(urls, taken, strict=True):
+            async with client(url) as redis:
+                if url == urls[0]:
+                    await redis.flushall()
+                    await fill(redis, 1_000)
+                await _age(redis, 100)
+            seconds.append(await timed(adksess(lab, "delete", "--idle", "80d", "--yes", "-r", url)))
+    return Pair(*map(median, taken))
+
+
+async def _age(redis: Any, count: int) -> None:
+    """Write sessions that were updated 90 days ago."""
+    keys, now = Keys(), time.time()
+    batch = []
+    for number, (document, _, _) in enumerate(documents(count, now - 90 * 86_400)):
+        ref = document.ref._replace(user_id=f"old{number // PER_USER}")
+        updated = now - 90 * 86_400 - number
+        tail = document.tail._replace(updated_at=iso_time(updated))
+        batch.append((Document(ref, tail, document.events), updated, 0))
+    await _write(redis, keys, batch, now, indexed=True)
+
+
+@row(
+    "million-ndjson",
+    "adksess list -n 0 -o ndjson, 1,000,000 sessions",
+    against="SCAN, GETRANGE, PTTL",
+    target=within(1.5),
+)
+async def list_all(lab: Lab) -> Pair:
+    _, url = await both(lab)
+    own = adksess(lab, "list", "-n", "0", "-o", "ndjson", "-r", url)
+    return Pair(*await race(program(lab, READ_ALL, url), own, rounds=lab.pick(2, 2)))
+
+
+@row(
+    "million-ndjson-memory",
+    "the memory of list -n 0 -o ndjson, 1,000,000 sessions",
+    against="100 MB",
+    target=within(1),
+    unit="B",
+)
+async def memory_of_a_stream(lab: Lab) -> Pair:
+    _, url = await both(lab)
+    return Pair(100e6, peak_of(lab, "list", "-n", "0", "-o", "ndjson", "-r", url))
+
+
+@row(
+    "million-memory",
+    "the most memory of list, show, stats, doctor, delete",
+    against="80 MB",
+    target=within(1),
+    unit="B",
+)
+async def peak_memory(lab: Lab) -> Pair:
+    _, url = await both(lab)
+    commands = (
+        "list",
+        "list --since 1h",
+        "list --app support",
+        "show s00000123",
+        "stats",
+        "doctor --quick",
+        "delete --idle 80d --yes",
+    )
+    return Pair(80e6, max(peak_of(lab, *words.split(), "-r", url) for words in commands))
+
+
+def peak_of(lab: Lab, *words: str) -> float:
+    """Bytes that an adksess command takes at most."""
+    with subprocess.Popen(
+        python("-m", "adksess", *words),
+        cwd=lab.folder,
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as command:
+        _, status, usage = os.wait4(command.pid, 0)
+        command.returncode = os.waitstatus_to_exitcode(status)
+    if command.returncode not in (0, 1):
+        raise NotMeasured(f"adksess {words[0]} failed")
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@row(
+    "million-index",
+    "the recency index, for each session",
+    against="150 bytes",
+    target=within(1),
+    unit="B",
+)
+async def index_memory(lab: Lab) -> Pair:
+    url = await stored(lab, lab.pick(1_000_000, 100_000))
+    async with client(url) as redis:
+        keys = [Keys().app_sessions(app) for app in APPS]
+        sizes = [await redis.memory_usage(key, samples=0) for key in keys]
+        counts = [await redis.zcard(key) for key in keys]
+    return Pair(150, sum(sizes) / sum(counts))
+
+
+@row(
+    "append-8000-keys",
+    "append that sets 8,000 keys of the state again",
+    against="1,000 keys",
+    target=within(10),
+)
+async def append_many_keys(lab: Lab) -> Pair:
+    calls = []
+    for count in (1_000, 8_000):
+        service = open_service(OWN, lab)
+        session = await session_of(service, 1)
+        delta = {f"key{number:05}": "x" * 80 for number in range(count)}
+
+        async def append(
+            service: Any = service, session: Any = session, delta: Any = delta
+        ) -> None:
+            event = next_event(new_event())
+            event.actions.state_delta = dict(delta)
+            await service.append_event(session, event)
+
+        calls.append(append)
+    return Pair(*await race(*calls, rounds=lab.pick(9, 3)))
+
+
+async def _append_delta(service: Any, session: Any, delta: dict[str, str]) -> None:
+    event = next_event(new_event())
+    event.actions.state_delta = dict(delta)
+    await service.append_event(session, event)
+
+
+@row(
+    "index-throughput",
+    "creates and appends of 10,000 users, 16 at once, indexed",
+    against="without the recency index",
+    target=at_least(0.95),
+    unit="/s",
+)
+async def index_throughput(lab: Lab) -> Pair:
+    rates: list[list[float]] = [[], []]
+    for _ in range(lab.pick(7, 3)):
+        for position, indexed in enumerate((False, True)):
+            with contextlib.nullcontext() if indexed else _without_index():
+                rates[position].append(await _creates_and_appends(lab, lab.pick(2_000, 500)))
+    return Pair(*map(median, rates))
+
+
+async def _creates_and_appends(lab: Lab, count: int) -> float:
+    url = lab.database()
+    async with client(url) as redis:
+        await redis.flushdb()
+    service = open_service(OWN, lab, url)
+    numbers = iter(range(count))
+
+    async def writer() -> None:
+        for number in numbers:
+            session = await service.create_session(app_name="demo", user_id=f"u{number}")
+            await service.append_event(session, next_event(new_event()))
+
+    started = time.perf_counter()
+    await asyncio.gather(*(writer() for _ in range(16)))
+    return 2 * count / (time.perf_counter() - started)
+
+
+@contextlib.contextmanager
+def _without_index() -> Iterator[None]:
+    """Let the scripts write no recency index."""
+    kept = scripts.CREATE_SESSION, scripts.APPEND_EVENT
+    try:
+        for name, script in zip(("CREATE_SESSION", "APPEND_EVENT"), kept, strict=True):
+            text = script.text.replace("add_to_app(app_index", "skipped(app_index").replace(
+                "redis.call('ZRANDMEMBER', app_index, samples)", "{}"
             )
-            if indexed:
-                pipe.zadd(keys.app_sessions(ref.app_name), {keys.app_member(ref): int(updated)})
-        if indexed and batch:
-            pipe.sadd(keys.session_apps(), *APPS)
-        await pipe.execute()
+            text = f"local function skipped() end\n{text}"
+            sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+            setattr(scripts, name, Script(text, sha))
+        yield
+    finally:
+        scripts.CREATE_SESSION, scripts.APPEND_EVENT = kept
 
 
-if __name__ == "__main__":
-    import asyncio
-    import sys
+@row(
+    "cluster-list-300k",
+    "adksess list, 300,000 sessions on a cluster of 3",
+    against="1,000 there",
+    target=within(1.5),
+)
+async def cluster_list(lab: Lab) -> Pair:
+    calls = []
+    for count in (1_000, lab.pick(300_000, 20_000)):
+        address = lab.start_cluster()
+        redis = RedisCluster.from_url(f"redis://{address}")
+        try:
+            await fill(redis, count)
+        finally:
+            await redis.aclose()
+        calls.append(adksess(lab, "list", "-r", f"redis+cluster://{address}"))
+    return Pair(*await race(*calls, rounds=lab.pick(9, 3)))
 
-    asyncio.run(fill(sys.argv[1], int(sys.argv[2]), indexed=sys.argv[3:] != ["plain"]))
+
+@row(
+    "flush-unindexed",
+    "adksess flush --yes of 100,000 that no index names",
+    against="SCAN, UNLINK",
+    target=within(4),
+)
+async def flush_unindexed(lab: Lab) -> Pair:
+    return await _flush(lab, indexed=False)
+
+
+@row(
+    "flush-indexed",
+    "adksess flush --yes, 100,000 sessions",
+    against="SCAN, UNLINK",
+    target=within(2),
+)
+async def flush_indexed(lab: Lab) -> Pair:
+    return await _flush(lab, indexed=True)
+
+
+async def _flush(lab: Lab, *, indexed: bool) -> Pair:
+    url = f"redis://{lab.start_server()}/0"
+    bare, own = program(lab, UNLINK_ALL, url), adksess(lab, "flush", "--yes", "-r", url)
+    taken: list[list[float]] = [[], []]
+    for _ in range(lab.pick(3, 2)):
+        for call, seconds in zip((bare, own), taken, strict=True):
+            async with client(url) as redis:
+                await redis.flushall()
+                await fill(redis, lab.pick(100_000, 20_000), indexed=indexed)
+                if not indexed:
+                    await _drop_user_indexes(redis)
+            seconds.append(await timed(call))
+    return Pair(*map(median, taken))
+
+
+async def _drop_user_indexes(redis: Any) -> None:
+    keys = [key async for key in redis.scan_iter(match="user_sessions:*", count=1_000)]
+    for start in range(0, len(keys), 1_000):
+        await redis.unlink(*keys[start : start + 1_000])

@@ -99,13 +99,16 @@ async def matching(
     if the filters name one.
     """
     from adksess.cli.render.progress import Meter
+    from adksess.transfer.overview import STATUS_BYTES
 
     statuses = {} if statuses is None else statuses
     only = filters.at(await store.now())
     plan = await store.plan(only, use_scan=use_scan)
     total = await store.count(plan, only)
     with Meter("Reading sessions", total or plan.state.key_count) as meter:
-        async for batch in store.query(plan, only):
+        async for batch in store.query(
+            plan, only, history_bytes=STATUS_BYTES if filters.statuses else 0
+        ):
             meter.advance(len(batch))
             if filters.statuses:
                 batch = await keep_statuses(store, batch, filters.statuses, statuses)
@@ -131,9 +134,9 @@ async def keep_statuses(
     statuses: "dict[SessionRef, SessionStatus]",
 ) -> "list[SessionSummary]":
     """Keep the sessions of some statuses, and note their statuses."""
-    from adksess.transfer.overview import read_statuses
+    from adksess.transfer.overview import complete_statuses
 
-    found = await read_statuses(store, [session.ref for session in sessions if session.tail])
+    found = await complete_statuses(store, sessions)
     kept = {ref: item for ref, item in found.items() if item.status in wanted}
     statuses.update(kept)
     return [session for session in sessions if session.ref in kept]

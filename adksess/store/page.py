@@ -58,13 +58,15 @@ class PageOperations(StatisticsOperations):
         limit: int = 50,
         before: Cursor | None = None,
         use_scan: bool = False,
+        history_bytes: int = 0,
         refine: Refine | None = None,
         advance: Callable[[int], None] = lambda _: None,
     ) -> Page:
         """Return the first `limit` sessions that match (all for 0).
 
-        `before` continues after a page by last update, `use_scan` reads every key, `advance` is
-        told how many sessions were read. Raises ValueError for `before` in another order.
+        `before` continues after a page by last update, `use_scan` reads every key,
+        `history_bytes` is as in query(), `advance` is told how many sessions were read. Raises
+        ValueError for `before` in another order.
         """
         if before is not None and order is not Order.UPDATED:
             raise ValueError("A cursor continues a listing by last update only.")
@@ -73,7 +75,9 @@ class PageOperations(StatisticsOperations):
         held: list[SessionSummary] = []
         unreadable: list[SessionSummary] = []
         matched = 0
-        batches = self.query(plan, only, before=before, first=limit, reverse=reverse)
+        batches = self.query(
+            plan, only, before=before, first=limit, reverse=reverse, history_bytes=history_bytes
+        )
         async for batch in _readable(batches, unreadable, advance):
             found = await refine(batch) if refine else batch
             matched += len(found)

@@ -53,15 +53,23 @@ class QueryOperations(RecencyOperations):
         before: Cursor | None = None,
         first: int = 0,
         reverse: bool = False,
+        history_bytes: int = 0,
     ) -> AsyncGenerator[list[SessionSummary], None]:
         """Yield the sessions that match, in batches.
 
         Newest first from the recency index (oldest first if `reverse`), otherwise unordered.
         `before` leaves out those up to that position; `first` is how many are wanted at least, 0
-        for all.
+        for all; `history_bytes` is how much of each history to read from the recency index.
         """
         if plan.source is Source.INDEX:
-            source = self.walk(plan.state, only, before=before, first=first, reverse=reverse)
+            source = self.walk(
+                plan.state,
+                only,
+                before=before,
+                first=first,
+                reverse=reverse,
+                history_bytes=history_bytes,
+            )
         elif plan.source is Source.USER_INDEX:
             source = self._of_users(plan.state, only)
         else:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+from adksess.store.batches import batched
 from adksess.store.errors import InvalidCursor
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
-from adksess.store.scan import ScanOperations
+from adksess.store.prefetch import prefetch
+from adksess.store.scan import ScanOperations, to_summaries
 from adksess.store.scripts import Argument
 
 SMALL = 10_000
@@ -25,6 +27,7 @@ SMALL = 10_000
 
 _PAGE = 1_000
 _PAGE_GROWTH = 4
+_TAILS_PER_CALL = 500
 
 _CLOCK_MARGIN = 2
 """Seconds by which scores may differ from the times in documents: scores are whole seconds, and
@@ -92,6 +95,10 @@ class IndexEntry(NamedTuple):
     score: float
     app_name: str
     member: bytes
+
+
+_Tails: TypeAlias = "tuple[dict[bytes, IndexEntry], dict[bytes, SessionRef], list[Any]]"
+"""Entries and names of some documents by their keys, and the answers to reading their tails."""
 
 
 @dataclass
@@ -189,12 +196,14 @@ class RecencyOperations(ScanOperations):
         before: Cursor | None = None,
         first: int = 0,
         reverse: bool = False,
+        history_bytes: int = 0,
     ) -> AsyncGenerator[list[SessionSummary], None]:
         """Yield matching sessions newest first, in batches; stop iterating when there are enough.
 
         `before` starts after that position; `first` is the size of the first batch, 0 for a large
-        one; `reverse` walks from the oldest. Each session comes once. A walk to the end misses no
-        session that exists throughout: those updated during it come last.
+        one; `reverse` walks from the oldest; `history_bytes` is how much of each history to read.
+        Each session comes once. A walk to the end misses no session that exists throughout: those
+        updated during it come last.
         """
         low, high = _bounds(only)
         if before is not None and reverse:
@@ -204,26 +213,30 @@ class RecencyOperations(ScanOperations):
         apps = [app for app in state.sizes if only.match_app(app)]
         began = math.floor(state.now) - _CLOCK_MARGIN
         shown = array("q")
-        async for page in self.index_entries(
+        pages = self.index_entries(
             apps,
             low=low,
             high=min(high, began - 1) if reverse else high,
             first=first + 1 if first else _PAGE,
             reverse=reverse,
-        ):
-            found = await self._matching(page, only, before, reverse=reverse)
-            shown.extend(hash(one.key) for one in found)
-            yield found
+        )
+        batches = self._read_pages(pages, only, history_bytes)
+        # the first batch is often enough: nothing is read ahead of it
+        async for found in batches if first else prefetch(batches):
+            matching = await self._matching(found, only, before, reverse=reverse)
+            shown.extend(hash(one.key) for one in matching)
+            yield matching
         if high < began:
             return
         # Sessions that were updated during the walk have moved to the newest.
         moved: dict[int, IndexEntry] = {}
         async for page in self.index_entries(apps, low=max(low, began), high=high):
-            moved.update((hash(self._document_key(entry)), entry) for entry in page)
+            moved.update((hash(self._document_key(entry).decode()), entry) for entry in page)
         for digest in shown:
             moved.pop(digest, None)
-        if found := await self._matching(list(moved.values()), only, before, reverse=reverse):
-            yield found
+        found = await self._read_page(list(moved.values()), only, history_bytes)
+        if matching := await self._matching(found, only, before, reverse=reverse):
+            yield matching
 
     async def index_entries(
         self,
@@ -275,33 +288,50 @@ class RecencyOperations(ScanOperations):
             if second is not None:
                 reader.add(_pairs(await self._client.command(*reader.whole_call(second))))
 
-    async def _matching(
+    async def _read_pages(
         self,
-        page: Sequence[IndexEntry],
+        pages: AsyncGenerator[list[IndexEntry], None],
         only: SessionFilter,
-        before: Cursor | None,
-        *,
-        reverse: bool,
-    ) -> list[SessionSummary]:
-        """The sessions of a page that match, in order. Stale entries are removed."""
-        refs: dict[SessionRef, IndexEntry] = {}
+        history_bytes: int,
+    ) -> AsyncGenerator[_Tails, None]:
+        async for page in pages:
+            yield await self._read_page(page, only, history_bytes)
+
+    async def _read_page(
+        self, page: Sequence[IndexEntry], only: SessionFilter, history_bytes: int
+    ) -> _Tails:
+        """Read the tails of those entries whose names match."""
+        entries: dict[bytes, IndexEntry] = {}
+        refs: dict[bytes, SessionRef] = {}
         for entry in page:
-            ref = self.keys.parse_app_member(entry.app_name, entry.member)
+            key = self._document_key(entry)
+            ref = self.keys.parse_session(key)
             if ref is not None and only.match_user(ref):
-                refs[ref] = entry
-        found = await self.summaries(list(refs))
-        if len(found) < len(refs):
-            existing = {one.ref for one in found}
-            await self.prune_entries(entry for ref, entry in refs.items() if ref not in existing)
-        matching = [one for one in found if only.match(one)]
+                entries[key], refs[key] = entry, ref
+        answers: list[Any] = []
+        for keys in batched(list(refs), _TAILS_PER_CALL):
+            answers += await self._tails(keys, history_bytes)
+        return entries, refs, answers
+
+    async def _matching(
+        self, found: _Tails, only: SessionFilter, before: Cursor | None, *, reverse: bool
+    ) -> list[SessionSummary]:
+        """The sessions that match, in order. Stale entries are removed."""
+        entries, refs, answers = found
+        sessions = to_summaries(refs, answers)
+        if len(sessions) < len(refs):
+            existing = {one.key.encode() for one in sessions}
+            await self.prune_entries(one for key, one in entries.items() if key not in existing)
+        if only.needs_tail:
+            sessions = [one for one in sessions if only.match(one)]
         if before is not None:
-            matching = [one for one in matching if before.precedes(one, reverse=reverse)]
-        ordered = newest_first(matching)
+            sessions = [one for one in sessions if before.precedes(one, reverse=reverse)]
+        ordered = newest_first(sessions)
         return ordered[::-1] if reverse else ordered
 
-    def _document_key(self, entry: IndexEntry) -> str:
-        """The key of an entry's session, as its summary has it."""
-        return self.keys.app_documents(entry.app_name, [entry.member])[0].decode()
+    def _document_key(self, entry: IndexEntry) -> bytes:
+        """The key of an entry's session."""
+        return self.keys.app_documents(entry.app_name, [entry.member])[0]
 
 
 def _complete_seconds(page: Sequence[IndexEntry], count: int) -> Iterator[list[IndexEntry]]:

@@ -201,6 +201,4 @@ def _summary(ref: SessionRef, key: str, end: bytes, length: int, ttl_ms: int) ->
         tail = decode_tail(end[start:])
     except (SessionUnreadable, ValueError, KeyError, TypeError):
         return SessionSummary(ref, key, None, length, ttl, "it is not a session document")
-    return SessionSummary(
-        ref, key, tail, length, ttl, None, False, end[:start], len(end) == length
-    )
+    return SessionSummary(ref, key, tail, length, ttl, None, False, end[:start], len(end) == length)

@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from adksess.store.document import parse_json
+from adksess.store.document import event_lines, parse_json
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
+from adksess.store.parts import SessionEnd
 from adksess.transfer.history import Event
 from adksess.transfer.state_path import StatePath
 from adksess.transfer.status import SessionStatus, Status, quick_status, session_status
 from adksess.transfer.titles import HEAD_BYTES, title_from_head
 
 if TYPE_CHECKING:
-    from adksess.store.parts import SessionEnd
     from adksess.store.store import SessionStore
 
-_STATUS_BYTES = 8_192
+STATUS_BYTES = 4_096
 """Bytes of the history in which the last events are searched for first."""
 
 _MAX_STATUS_BYTES = 131_072
@@ -60,7 +60,7 @@ async def read_overviews(
 ) -> list[SessionOverview]:
     """Return the overview of each session. Statuses that are known already are not read again."""
     if statuses is None:
-        statuses = await read_statuses(store, [session.ref for session in sessions])
+        statuses = await complete_statuses(store, sessions)
     unknown = [one for one in sessions if one.title is None and one.tail and one.tail.title is None]
     messages = await read_titles(store, unknown)
     shared = await _shared_states(store, sessions, paths)
@@ -99,16 +99,35 @@ async def _shared_states(
     }
 
 
+async def complete_statuses(
+    store: "SessionStore", sessions: Sequence[SessionSummary]
+) -> dict[SessionRef, SessionStatus]:
+    """Return the status of each readable session; histories are read only where `recent` of the
+    summary is not enough."""
+    found: dict[SessionRef, SessionStatus] = {}
+    left: list[SessionRef] = []
+    for session in sessions:
+        if session.tail is None:
+            continue
+        lines = event_lines(session.recent)
+        end = SessionEnd(session.ref, lines, session.tail.event_count, session.is_whole)
+        if (lines or session.is_whole) and _is_enough(end, 0):
+            found[session.ref] = _status(end)
+        else:
+            left.append(session.ref)
+    return found | (await read_statuses(store, left) if left else {})
+
+
 async def read_statuses(
     store: "SessionStore", refs: Sequence[SessionRef]
 ) -> dict[SessionRef, SessionStatus]:
     """Return the status of each session that exists and can be read, from its last events.
 
-    Reads the last 8 kB of a history, and more only while that holds fewer than four events: up
+    Reads the last 4 kB of a history, and more only while that holds fewer than four events: up
     to 128 kB, or until the last event is whole.
     """
     found: dict[SessionRef, SessionStatus] = {}
-    left, size = list(refs), _STATUS_BYTES
+    left, size = list(refs), STATUS_BYTES
     while left:
         again = []
         for end in await store.read_ends(left, history_bytes=size):

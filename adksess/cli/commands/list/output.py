@@ -27,7 +27,7 @@ from adksess.store.models import SessionSummary
 from adksess.store.query import Source
 from adksess.store.recency import Cursor
 from adksess.store.store import SessionStore
-from adksess.transfer.overview import SessionOverview, read_overviews
+from adksess.transfer.overview import STATUS_BYTES, SessionOverview, read_overviews
 from adksess.transfer.status import SessionStatus
 
 _WARNINGS_SHOWN = 5
@@ -60,7 +60,14 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
         return False
     wanted = options.filters.statuses
     headers = options.headers
-    batches = store.query(plan, only, before=options.before, reverse=options.reverse)
+    history = 0 if options.output is ListOutput.IDS and not wanted else STATUS_BYTES
+    batches = store.query(
+        plan,
+        only,
+        before=options.before,
+        reverse=options.reverse,
+        history_bytes=history,
+    )
     async for batch in batches:
         statuses: dict[SessionRef, SessionStatus] = {}
         sessions = [session for session in batch if session.tail]

@@ -11,7 +11,12 @@ from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.page import Order, Page
 from adksess.store.store import SessionStore
-from adksess.transfer.overview import SessionOverview, read_overviews, read_statuses
+from adksess.transfer.overview import (
+    STATUS_BYTES,
+    SessionOverview,
+    complete_statuses,
+    read_overviews,
+)
 from adksess.transfer.status import SessionStatus, Status
 
 
@@ -41,6 +46,7 @@ async def read_listing(store: SessionStore, options: ListOptions) -> Listing:
             limit=0 if by_status else options.limit,
             before=options.before,
             use_scan=options.use_scan,
+            history_bytes=STATUS_BYTES,
             refine=refine if wanted else None,
             advance=meter.advance,
         )
@@ -48,7 +54,7 @@ async def read_listing(store: SessionStore, options: ListOptions) -> Listing:
         return Listing(page, explanation=await explain_empty(store, options.filters))
     if by_status:
         if not wanted:
-            statuses = await read_statuses(store, [session.ref for session in page.sessions])
+            statuses = await complete_statuses(store, page.sessions)
         sessions = by_urgency(page.sessions, statuses, reverse=options.reverse)
         page = replace(page, sessions=sessions[: options.limit or None], next=None)
     if options.output is ListOutput.IDS:

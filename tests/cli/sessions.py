@@ -11,6 +11,7 @@ from adksess.store.document import Document, Tail, encode, iso_time, json_bytes
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
+from adksess.transfer.titles import title_of
 from tests.aging import age
 from tests.conftest import Run
 
@@ -46,7 +47,8 @@ def store_session(
             for number, item in enumerate(tuple(map(_text_event, texts)) + events):
                 stamp = 1_795_000_000.0 + number
                 event = {"id": f"e{number}", "timestamp": stamp} | item
-                await store.append(ref, event, timestamp=stamp)
+                title = title_of(texts[number]) if number < len(texts) else ""
+                await store.append(ref, event, timestamp=stamp, title=title)
 
     asyncio.run(fill())
     return ref

@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from adksess.cli.command import Command, with_plain_flags
 from adksess.cli.errors import KNOWN, ExitCode, fail, naming
+from adksess.cli.render.streams import OutputError, prepared_streams
 
 _PANELS = {
     "Run agents": ("serve", "init", "adk", "doctor", "servers"),
@@ -136,12 +137,24 @@ def main() -> None:
         sys.exit(ExitCode.OK)
     if _take_no_color(sys.argv):
         os.environ["NO_COLOR"] = "1"
+    with prepared_streams() as (output, messages):
+        code = _run()
+        try:
+            output.flush()
+            messages.flush()
+        except OutputError as exc:
+            code = fail(exc)
+    sys.exit(code or (ExitCode.FAILED if messages.has_failed else ExitCode.OK))
+
+
+def _run() -> int:
+    """Run the command, and return its exit code."""
     try:
-        sys.exit(app(standalone_mode=False))
+        return int(app(standalone_mode=False) or ExitCode.OK)
     except typer.Abort:
-        sys.exit(ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
     except KNOWN as exc:
-        sys.exit(fail(exc))
+        return fail(exc)
     finally:
         from adksess.cli.connection import close_embedded
 

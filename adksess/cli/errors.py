@@ -99,10 +99,11 @@ def exit_code_of(exc: BaseException) -> ExitCode:
 def fail(exc: BaseException) -> ExitCode:
     """Print `error: sentence` on stderr and return the exit code. Silent for Ctrl-C."""
     from adksess.cli.render.console import message, stderr
+    from adksess.cli.render.streams import OutputClosed
 
     if isinstance(exc, Declined):
         stderr().print(str(exc))
-    elif not isinstance(exc, KeyboardInterrupt):
+    elif not isinstance(exc, KeyboardInterrupt | OutputClosed):
         stderr().print(message("error", _PASSWORD.sub(r"\1***@", _sentence(exc))))
     return exit_code_of(exc)
 

@@ -38,6 +38,11 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
         except BrokenPipeError as exc:  # as with `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise FileError("The output pipe was closed: the export is incomplete.") from exc
+        except OSError as exc:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise FileError(
+                f"Cannot write to stdout: {exc.strerror}. The export is incomplete."
+            ) from exc
         return
     try:
         target = path.resolve() if path.is_symlink() else path

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from adksess.cli.render.streams import escape_unencodable
+
 _ARRAY_BATCH = 500
 
 _NOT_FOR_SCREENS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -27,7 +29,7 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
 
 def json_for_screens(text: str) -> str:
     """JSON text with what a terminal might obey escaped: the same to every reader of JSON."""
-    return _NOT_FOR_SCREENS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return escape_unencodable(_NOT_FOR_SCREENS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def write_json(value: Any, *, indent: int | None = 2) -> None:

@@ -33,7 +33,7 @@ class Meter:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
         bar = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if self._console.encoding.startswith("utf") else "line"),
             TextColumn(self._text),
             BarColumn(),
             MofNCompleteColumn(),

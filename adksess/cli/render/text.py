@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.filesize import decimal as human_size
 
+from adksess.cli.render.streams import escape_unencodable
+
 __all__ = ["counted", "human_size", "relative_time", "safe_text", "value_text"]
 
 # Control characters, and those that reorder a line: either can make a screen show what is not so.
@@ -26,9 +28,7 @@ def safe_text(value: str, *, multiline: bool = False) -> str:
 
     Newlines and tabs stay only when `multiline`. For Rich's markup, wrap the result in a Text.
     """
-    # A lone surrogate cannot be written to a terminal at all.
-    printable = value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return printable.translate(_UNSAFE_IN_LINES if multiline else _UNSAFE)
+    return escape_unencodable(value).translate(_UNSAFE_IN_LINES if multiline else _UNSAFE)
 
 
 def value_text(value: Any) -> str:

@@ -23,6 +23,10 @@ IDLE_SECONDS = 1
 health_check_interval."""
 
 _WRITE_BUFFER = 2**40
+_LARGE_BYTES = 1_000_000
+"""From this size on a value is sent without being copied: hiredis and asyncio make three copies."""
+
+_CHUNK_BYTES = 1_000_000
 _PROBE_SECONDS = 1.0
 _CHECK_SHARE = 4  # a check takes at most this part of the time for connecting
 
@@ -93,6 +97,18 @@ class _Connection:
         except exceptions.ResponseError:  # Redis before 6, or not permitted
             return {}
         return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send a command; a large value in chunks, which asyncio copies only if they must wait."""
+        if isinstance(command, list) and any(len(piece) > _LARGE_BYTES for piece in command):
+            await super().send_packed_command([], check_health)  # type: ignore[misc]
+            assert self._writer
+            for piece in command:
+                view = memoryview(piece)
+                for start in range(0, len(view), _CHUNK_BYTES):
+                    self._writer.write(view[start : start + _CHUNK_BYTES])
+            command, check_health = [], False
+        await super().send_packed_command(command, check_health)  # type: ignore[misc]
 
     async def check_health(self) -> None:
         """Replace a connection that has been idle if it does not answer.
@@ -182,5 +198,11 @@ def connection_class(kind: Any, accepted_modes: tuple[str, ...] = ()) -> Any:
     members: dict[str, Any] = {"accepted_modes": accepted_modes}
     if HiredisRespSerializer is not None:
         pack = HiredisRespSerializer().pack
-        members["pack_command"] = lambda self, *words: pack(*words)
+
+        def pack_command(self: Any, *words: Any) -> Any:
+            if any(len(word) > _LARGE_BYTES for word in words if isinstance(word, bytes)):
+                return kind.pack_command(self, *words)
+            return pack(*words)
+
+        members["pack_command"] = pack_command
     return type(kind.__name__, (_Connection, kind), members)

@@ -22,6 +22,8 @@ from adksess.store.read import decode_state
 from adksess.store.scan import ScanOperations, scan_keys
 from adksess.store.scripts import Argument, ScriptCall
 
+_EXPIRED = -2  # what PTTL returns for a missing key
+
 
 class DocumentOperations(ScanOperations):
     """Operations that read and write whole documents and states."""
@@ -30,14 +32,13 @@ class DocumentOperations(ScanOperations):
         """Return the documents as stored, with their expiry, of the sessions that exist."""
         keys = [self.keys.session(ref) for ref in refs]
         lengths = await self._client.run_all([("STRLEN", key) for key in keys])
-        answers = await self._client.run_all(
-            [command for key in keys for command in (("GET", key), ("PTTL", key))],
-            payload=sum(lengths),
-        )
+        values = await self._client.run_all([("GET", key) for key in keys], payload=sum(lengths))
+        # A reply of its own: hiredis keeps a copy of a large value until the next one arrives.
+        ttls = await self._client.run_all([("PTTL", key) for key in keys])
         return [
             StoredValue(ref, value, None if ttl < 0 else ttl)
-            for ref, value, ttl in zip(refs, answers[::2], answers[1::2], strict=True)
-            if value is not None
+            for ref, value, ttl in zip(refs, values, ttls, strict=True)
+            if value is not None and ttl != _EXPIRED
         ]
 
     async def put(self, items: Sequence[StoredValue], *, replace: bool = False) -> list[PutResult]:

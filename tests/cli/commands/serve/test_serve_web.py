@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from adksess.embedded import is_listening
-from tests.servers import free_port, wait_until
+from tests.servers import free_port, running, valkey_binary, wait_until
 from tests.web import WebServer, adk, adksess, clean_environment
 
 pytestmark = pytest.mark.web
@@ -132,3 +132,48 @@ def test_registering_in_the_agent_is_too_late_and_ours_is_not(
         web.say("hello", "early", app="bot")
     with redis.Redis.from_url(valkey_url) as client:
         assert client.exists("session:bot:ada:early")
+
+
+def test_an_outage_is_one_line_in_the_log(tmp_path: Path) -> None:
+    with (
+        running(valkey_binary(), tmp_path / "valkey") as server,
+        WebServer(adksess("serve", "--demo", "-r", server.url), tmp_path) as web,
+    ):
+        web.create("s1")
+        web.say("hello", "s1")
+        web.http.headers["Connection"] = "close"  # as the server closes it after an error
+        lines = len(web.output.splitlines())
+        server.kill()
+        for _ in range(3):
+            assert web.http.get("/apps/remember/users/ada/sessions/s1").status_code == 500
+        message = {"role": "user", "parts": [{"text": "hello"}]}
+        body = {"appName": "remember", "userId": "ada", "sessionId": "s1", "newMessage": message}
+        for path in ("/run", "/run_sse"):
+            assert web.http.post(path, json=body).is_server_error
+        new = [line for line in web.output.splitlines()[lines:] if "INFO" not in line]
+        assert len(new) == 1, new
+        assert "Cannot reach Redis at" in new[0]
+        server.start()
+        web.create("s2")
+        assert web.say("hello", "s2")
+
+
+def test_two_folders_are_served_at_once(tmp_path: Path) -> None:
+    port = free_port()
+    command = adksess("serve", "--demo", default_port=port)
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with WebServer(command, folders[0]) as one, WebServer(command, folders[1]) as two:
+        for web, folder in ((one, folders[0]), (two, folders[1])):
+            web.create(folder.name)
+            assert web.ids() == [folder.name]
+            listed = subprocess.run(
+                adksess("list", "-o", "ids", default_port=port),
+                cwd=folder,
+                env=clean_environment(folder),
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert (listed.stdout, listed.stderr) == (f"{folder.name}\n", "")

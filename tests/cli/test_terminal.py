@@ -83,6 +83,16 @@ def test_watch_shows_what_comes_until_ctrl_c(env: dict[str, str], valkey_url: st
         assert "Traceback" not in terminal.seen
 
 
+def test_watch_prints_below_on_a_dumb_terminal(env: dict[str, str], valkey_url: str) -> None:
+    with Terminal("list", "--watch", "0.2", env=env | {"TERM": "dumb"}) as terminal:
+        terminal.wait_for("first")
+        store_session(valkey_url, session_id="second")
+        terminal.wait_for("second")
+        assert "\x1b[?1049h" not in terminal.seen, "no alternate screen"
+        terminal.interrupt()
+        assert terminal.end() == 130
+
+
 def test_watch_ends_with_an_error_when_the_session_store_does(env: dict[str, str]) -> None:
     with Terminal("list", "-w", "-r", "redis://127.0.0.1:1/0", env=env) as terminal:
         assert terminal.end() == 4

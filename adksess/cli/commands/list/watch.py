@@ -1,9 +1,11 @@
 """Redraw the list until it is stopped."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -29,7 +31,7 @@ def watch_sessions(options: ListOptions, seconds: float) -> None:
 
     async def refresh(store: SessionStore) -> None:
         view: Group | Text = Text()
-        with Live(console=console, screen=True, auto_refresh=False) as live:
+        with _screen(console) as show:
 
             async def step() -> None:
                 nonlocal view
@@ -39,14 +41,27 @@ def watch_sessions(options: ListOptions, seconds: float) -> None:
                 count = len(listing.rows) if total is None else total
                 line = f"{count:,} sessions in {options.server} at {now}, q quits"
                 view = Group(Text(line, style=MUTED), listing_table(options, listing))
-                live.update(view, refresh=True)
+                show(view)
 
             def outage(since: float | None) -> None:
                 if since is not None:
                     when = f"{moment(since, utc=options.utc):%H:%M:%S}"
                     line = f"No answer from {options.settings.redacted} since {when}; retrying."
-                    live.update(Group(Text(line, style=ERROR), view), refresh=True)
+                    show(Group(Text(line, style=ERROR), view))
 
             await poll(step, seconds, outage=outage)
 
     with_store(options.settings, refresh)
+
+
+@contextmanager
+def _screen(console: Console) -> Iterator[Callable[[Group], None]]:
+    """A function that shows a view: in place of the last one, or below it on a dumb terminal.
+
+    A dumb terminal, as in Emacs, cannot move the cursor: Rich's Live prints nothing there.
+    """
+    if console.is_dumb_terminal:
+        yield console.print
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        yield lambda view: live.update(view, refresh=True)

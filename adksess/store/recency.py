@@ -306,7 +306,7 @@ class RecencyOperations(ScanOperations):
         for entry in page:
             key = self._document_key(entry)
             ref = self.keys.parse_session(key)
-            if ref is not None and only.match_user(ref):
+            if ref is not None and (not only.has_names or only.match_user(ref)):
                 entries[key], refs[key] = entry, ref
         answers: list[Any] = []
         for keys in batched(list(refs), _TAILS_PER_CALL):
@@ -348,11 +348,17 @@ def _complete_seconds(page: Sequence[IndexEntry], count: int) -> Iterator[list[I
 def newest_first(sessions: Iterable[SessionSummary]) -> list[SessionSummary]:
     """Sort sessions by their cursors."""
     dated = sorted(((one.updated, one) for one in sessions), key=itemgetter(0), reverse=True)
-    ordered: list[SessionSummary] = []
-    for _, group in groupby(dated, key=itemgetter(0)):
-        same = [one for _, one in group]
-        ordered += same if len(same) == 1 else sorted(same, key=lambda one: Cursor.of(one).digest)
+    ordered = [one for _, one in dated]
+    for position in range(1, len(dated)):
+        if dated[position - 1][0] == dated[position][0]:
+            return [one for _, group in groupby(dated, key=itemgetter(0)) for one in _tied(group)]
     return ordered
+
+
+def _tied(group: Iterable[tuple[float, SessionSummary]]) -> list[SessionSummary]:
+    """Sort sessions of one moment by their digests."""
+    same = [one for _, one in group]
+    return same if len(same) == 1 else sorted(same, key=lambda one: Cursor.of(one).digest)
 
 
 def _bounds(only: SessionFilter) -> tuple[float, float]:

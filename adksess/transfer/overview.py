@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from adksess.store.document import event_lines, parse_json
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
-from adksess.store.parts import SessionEnd
 from adksess.transfer.history import Event
 from adksess.transfer.state_path import StatePath
 from adksess.transfer.status import SessionStatus, Status, quick_status, session_status
 from adksess.transfer.titles import HEAD_BYTES, title_from_head
 
 if TYPE_CHECKING:
+    from adksess.store.parts import SessionEnd
     from adksess.store.store import SessionStore
 
 STATUS_BYTES = 4_096
@@ -26,6 +26,9 @@ _STATUS_EVENTS = 4
 _GROWTH = 4
 _ANSWER_SECONDS = 8 * 3_600
 """How long a person may take to answer a request: a working day."""
+
+
+_QUICK = {status: SessionStatus(status) for status in Status}
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,18 @@ async def read_overviews(
     overviews = []
     for session in sessions:
         message = messages.get(session.ref, "")
-        states = {"": session.tail.state if session.tail else {}, **shared.get(session.ref, {})}
+        values: dict[str, Any] = {}
+        if paths:
+            own = {"": session.tail.state if session.tail else {}}
+            states = own | shared.get(session.ref, {})
+            values = {path.name: path.value(states.get(path.scope, {})) for path in paths}
         overviews.append(
             SessionOverview(
                 session,
-                title=session.title or message,
-                title_source=session.title_source or ("message" if message else None),
-                status=statuses.get(session.ref),
-                values={path.name: path.value(states.get(path.scope, {})) for path in paths},
+                session.title or message,
+                session.title_source or ("message" if message else None),
+                statuses.get(session.ref),
+                values,
             )
         )
     return overviews
@@ -109,13 +116,15 @@ async def complete_statuses(
     for session in sessions:
         if session.tail is None:
             continue
-        lines = event_lines(session.recent)
-        end = SessionEnd(session.ref, lines, session.tail.event_count, session.is_whole)
-        if (lines or session.is_whole) and _is_enough(end, 0):
-            found[session.ref] = _status(end)
-        else:
+        read = session.recent.count(b"\n")  # one newline before each event
+        if not session.is_whole and read < _STATUS_EVENTS:
             left.append(session.ref)
-    return found | (await read_statuses(store, left) if left else {})
+        elif quick := quick_status(session.recent):
+            found[session.ref] = _QUICK[quick]
+        else:
+            events = parsed(event_lines(session.recent))
+            found[session.ref] = session_status(events, is_whole=session.is_whole)
+    return found | await read_statuses(store, left) if left else found
 
 
 async def read_statuses(
@@ -132,7 +141,7 @@ async def read_statuses(
         again = []
         for end in await store.read_ends(left, history_bytes=size):
             if _is_enough(end, size):
-                found[end.ref] = _status(end)
+                found[end.ref] = session_status(parsed(end.events), is_whole=end.is_whole)
             else:
                 again.append(end.ref)
         left, size = again, size * _GROWTH
@@ -163,13 +172,6 @@ def parsed(lines: Sequence[bytes]) -> list[Event]:
         if isinstance(event, dict):
             events.append(event)
     return events
-
-
-def _status(end: "SessionEnd") -> SessionStatus:
-    quick = quick_status(end.events)
-    if quick is not None:
-        return SessionStatus(quick)
-    return session_status(parsed(end.events), is_whole=end.is_whole)
 
 
 def _is_enough(end: "SessionEnd", size: int) -> bool:

@@ -1,8 +1,13 @@
 """A cancelled call ends: Python 3.11 and redis-py together lose about one in ten."""
 
 import asyncio
+from contextlib import suppress
+
+import pytest
 
 from adksess import SessionStore
+from adksess.store.cancellation import complete
+from adksess.store.errors import ServerUnavailable
 
 
 async def test_no_cancellation_is_lost(valkey_url: str) -> None:
@@ -52,3 +57,24 @@ async def test_a_task_that_was_cancelled_may_still_clean_up(valkey_url: str) -> 
         await asyncio.sleep(0)
         task.cancel()
         assert await task >= 0
+
+
+@pytest.mark.parametrize("error", [None, ServerUnavailable("away")])
+async def test_a_write_that_loses_its_cancellation(error: Exception | None) -> None:
+    """As the wait_for() of Python 3.11 does, which redis-py uses on a cluster."""
+    attempts = 0
+
+    async def write() -> None:
+        nonlocal attempts
+        attempts += 1
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3_600)
+        if error:
+            raise error
+
+    task = asyncio.create_task(complete(write))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert attempts == 1

@@ -2,7 +2,7 @@
 
 import shlex
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from adksess.cli.errors import UsageProblem
@@ -28,10 +28,16 @@ class Moment:
 
     @classmethod
     def parse(cls, text: str, option: str) -> "Moment":
-        """Parse `2h` (ago) or a date, with or without a time, in local time.
+        """Parse `2h` (ago), `today`, `yesterday` or a date, with or without a time.
 
-        Raises UsageProblem.
+        Days and times are local. Raises UsageProblem, InvalidDuration for a number without a unit.
         """
+        word = text.strip().lower()
+        if word in ("today", "yesterday"):
+            day = date.today() - timedelta(days=word == "yesterday")
+            return cls(datetime.combine(day, time.min).timestamp(), is_ago=False)
+        if word.isdecimal():
+            return cls(parse_duration(word), is_ago=True)
         try:
             return cls(parse_duration(text), is_ago=True)
         except InvalidDuration:
@@ -40,7 +46,8 @@ class Moment:
             return cls(datetime.fromisoformat(text.strip()).timestamp(), is_ago=False)
         except (ValueError, OverflowError, OSError) as exc:
             raise UsageProblem(
-                f"{option} {text!r} is neither a duration such as 2h nor a date such as 2026-11-01."
+                f"{option} {text!r} is neither a duration such as 2h nor a date such as "
+                "2026-11-01, today or yesterday."
             ) from exc
 
 

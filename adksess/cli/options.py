@@ -68,7 +68,7 @@ class FilterOptions:
         typer.Option(
             "--since",
             metavar="AGO|DATE",
-            help="Only sessions updated since: 2h, 7d, 2026-11-01, 2026-11-01T09:30.",
+            help="Only sessions updated since: 2h, 7d, yesterday, 2026-11-01, 2026-11-01T09:30.",
         ),
     ] = None
     idle: Annotated[
@@ -107,8 +107,8 @@ TtlOption = Annotated[
     typer.Option(
         "--ttl",
         metavar="DURATION",
-        help="How long a session is kept after its last event: 90s, 15m, 2h, 7d, a number of "
-        "seconds, or 0 for no expiry.",
+        help="How long a session is kept after its last event: 90s, 15m, 2h, 7d, or 0 for no "
+        "expiry.",
         show_default="1d",
     ),
 ]

@@ -13,7 +13,7 @@ class InvalidURL(AdksessError, ValueError):
 
 
 class InvalidDuration(AdksessError, ValueError):
-    """A duration that is not like 90s, 15m, 2h, 7d or a number of seconds."""
+    """A duration that is not like 90s, 15m, 2h or 7d."""
 
 
 class InvalidCursor(AdksessError, ValueError):

@@ -67,7 +67,7 @@ class Settings:
         own = {name: query.pop(name) for name in _OWN_OPTIONS if name in query}
         if ttl is None:
             try:
-                ttl = parse_duration(own["ttl"]) if "ttl" in own else DEFAULT_TTL
+                ttl = parse_duration(own["ttl"], bare_seconds=True) if "ttl" in own else DEFAULT_TTL
             except InvalidDuration as exc:
                 raise InvalidURL(f"The ttl in the Redis URL does not work: {exc}") from exc
         else:

@@ -107,3 +107,30 @@ def test_what_would_mean_everything_is_refused(run: Run, valkey_url: str) -> Non
     assert run("flush", "--yes", "-r", "").code == 2
     assert run("flush", "--yes", "-r", f"{valkey_url.rpartition('/')[0]}/foo").code == 2
     assert ids_in(run) == {"session-1"}
+
+
+def test_ids_that_begin_with_a_dash(run: Run, valkey_url: str) -> None:
+    for name in ("-100", "--all"):
+        store_session(valkey_url, session_id=name)
+    result = run("show", "-100")
+    assert result.code == 2
+    assert "before an id that begins with a dash, write -- or app/user/" in result.err
+    assert "dash" not in run("show", "--event", "3").err
+    for words in (["--", "-100"], ["demo/ada/-100"]):
+        assert run("show", "-o", "json", *words).json["session_id"] == "-100"
+    ids = run("list", "-o", "ids").out
+    assert set(ids.split()) == {"session:demo:ada:-100", "session:demo:ada:--all"}
+    assert run("delete", "--yes", *ids.split()).code == 0
+    assert ids_in(run) == set()
+
+
+def test_days_and_numbers_without_a_unit(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="new")
+    store_session(valkey_url, session_id="old", now=time.time() - 2 * 86_400 - 60)
+    assert run("list", "--since", "yesterday", "-o", "ids").out.split() == ["new"]
+    assert run("list", "--until", "today", "-o", "ids").out.split() == ["old"]
+    assert run("list", "--idle", "36 hours", "-o", "ids").out.split() == ["old"]
+    for words in (["--idle", "30"], ["--since", "30"]):
+        result = run("list", *words)
+        assert result.code == 2
+        assert "'30' has no unit: write 30s for seconds or 30d for days" in result.err

@@ -176,9 +176,10 @@ def _print_line(match: "Match", output: SearchOutput) -> None:
 
 
 def _exact_name(match: "Match") -> str:
-    """Return app/user/id, or the key if a name with a slash or colon makes that ambiguous."""
+    """Return app/user/id, or the key if a slash, colon or dash could give it another meaning."""
     ref = match.ref
-    return match.key if "/" in "".join(ref) or ":" in ref.session_id else ref.path
+    is_ambiguous = "/" in "".join(ref) or ":" in ref.session_id or ref.path.startswith("-")
+    return match.key if is_ambiguous else ref.path
 
 
 def _fields(match: "Match") -> dict[str, Any]:

@@ -119,14 +119,14 @@ def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None
 def _print_ids(sessions: Sequence[SessionSummary]) -> None:
     """Print one id per line, or app/user/id where two users have the same id.
 
-    An id with a slash or colon could be read as the path of another session: the whole key is
-    printed instead.
+    An id with a slash or colon could be read as the path of another session, one that begins with
+    a dash as an option: the whole key is printed instead.
     """
     same_id = Counter(session.ref.session_id for session in sessions)
     for session in sessions:
         ref = session.ref
         name = ref.session_id if same_id[ref.session_id] == 1 else ref.path
-        if "/" in "".join(ref) or ":" in ref.session_id:
+        if "/" in "".join(ref) or ":" in ref.session_id or name.startswith("-"):
             name = session.key
         sys.stdout.write(safe_text(name) + "\n")
 

@@ -20,8 +20,8 @@ from adksess.cli.render.streams import OutputError, prepared_streams
 _PANELS = {
     "Run agents": ("serve", "init", "adk", "doctor", "servers"),
     "Inspect": ("list", "show", "open", "search", "tail", "stats"),
-    "Modify": ("ttl", "delete", "trim", "flush"),
-    "Transfer": ("export", "import", "migrate"),
+    "Modify": ("ttl", "title", "state", "delete", "trim", "flush"),
+    "Transfer": ("export", "import", "copy", "move", "migrate"),
     "Help": ("help", "completion"),
 }
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}

@@ -154,6 +154,14 @@ class DocumentOperations(ScanOperations):
             )
         }
 
+    async def unset_state(self, app_name: str, user_id: str | None, names: Sequence[str]) -> int:
+        """Remove values from the state of an app (user None) or a user. Returns how many."""
+        fields = [name.encode("utf-8", "surrogatepass") for name in names]
+        removed: int = await self._client.command(
+            "HDEL", self._state_key(app_name, user_id), *fields
+        )
+        return removed
+
     def _put_call(self, item: StoredValue, *, replace: bool) -> ScriptCall:
         ttl_ms = 0 if item.ttl_ms is None else max(1, item.ttl_ms)
         second = updated_second(tail_of(item.value, item.ref))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Literal, NamedTuple
 
 from adksess.store.document import Document, Tail
@@ -146,6 +146,15 @@ class PutResult(IntEnum):
     STORED = 1
     REPLACED = 2
     SAME = 3
+
+
+class MoveResult(StrEnum):
+    """The result of moving a session."""
+
+    MOVED = "moved"
+    MISSING = "missing"
+    EXISTS = "exists"
+    """The other user has a session of this id; nothing was changed."""
 
 
 def compared(before: bytes | None, after: bytes, *, replace: bool) -> PutResult:

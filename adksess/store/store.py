@@ -1,24 +1,22 @@
 """SessionStore: the public API to stored sessions, for ADK's service and for the commands."""
 
 from adksess.store.audit import AuditOperations
-from adksess.store.delete import DeleteOperations
 from adksess.store.health import check
 from adksess.store.models import ServerInfo
+from adksess.store.move import MoveOperations
 from adksess.store.page import PageOperations
 from adksess.store.parts import PartOperations
 from adksess.store.resolve import ResolveOperations
 from adksess.store.survey import SurveyOperations
-from adksess.store.write import WriteOperations
 
 
 class SessionStore(
     AuditOperations,
-    DeleteOperations,
+    MoveOperations,
     PageOperations,
     PartOperations,
     ResolveOperations,
     SurveyOperations,
-    WriteOperations,
 ):
     """Sessions in Redis: create, append, read, list, expire, delete.
 

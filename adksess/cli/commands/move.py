@@ -9,9 +9,10 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import DryRunOption, FilterOptions, IdsArgument, YesOption
+from adksess.cli.options import ChangeOptions, FilterOptions, IdsArgument
 
 if TYPE_CHECKING:
+    from adksess.cli.prompts import Target
     from adksess.store.keys import SessionRef
     from adksess.store.settings import Settings
     from adksess.transfer.move import MoveOptions, MoveReport
@@ -43,8 +44,7 @@ def move(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace existing values of `user:` state.")
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
+    change: ChangeOptions,
     connection: ConnectionOptions,
 ) -> None:
     """Move sessions to another user of their app. Asks first.
@@ -66,8 +66,8 @@ def move(
     selected = with_store(settings, selection.resolve)
     warn_of(selected.unreadable)
     refs = [session.ref for session in selected.sessions if session.tail]
-    options = MoveOptions(to_user, with_user_state, overwrite, dry_run)
-    report = _move(settings, refs, options, yes=yes)
+    options = MoveOptions(to_user, with_user_state, overwrite, change.dry_run)
+    report = _move(settings, refs, options, change, connection.target(settings))
     for ref, reason in report.failed[:_MAX_NAMED]:
         _print_error(f"{ref.path} was not moved: {reason}.")
     if more := len(report.failed[_MAX_NAMED:]):
@@ -79,7 +79,11 @@ def move(
 
 
 def _move(
-    settings: "Settings", refs: "Sequence[SessionRef]", options: "MoveOptions", *, yes: bool
+    settings: "Settings",
+    refs: "Sequence[SessionRef]",
+    options: "MoveOptions",
+    change: ChangeOptions,
+    target: "Target",
 ) -> "MoveReport":
     """Confirm, move, and print on stdout what was moved."""
     from adksess.cli.prompts import confirm
@@ -87,16 +91,20 @@ def _move(
     from adksess.cli.render.text import safe_text
 
     console = stdout()
-    if options.dry_run or not yes:
+    if options.dry_run or not change.yes:
         plan = _run(settings, refs, replace(options, dry_run=True))
         if options.dry_run or not plan.sessions:
             text = f"Would move {_describe(plan, options)}." if plan.sessions else _NOTHING
-            console.print(safe_text(text), markup=False, soft_wrap=True)
+            if not change.quiet:
+                console.print(safe_text(text), markup=False, soft_wrap=True)
             return plan
-        confirm(f"move {_describe(plan, options)} in {settings.redacted}", yes=yes)
+        confirm(f"move {_describe(plan, options)}", change, target)
+    else:
+        confirm(f"move sessions to user {options.user_id}", change, target)
     report = _run(settings, refs, options)
     text = f"Moved {_describe(report, options)}." if report.sessions else _NOTHING
-    console.print(safe_text(text), markup=False, soft_wrap=True)
+    if not change.quiet:
+        console.print(safe_text(text), markup=False, soft_wrap=True)
     return report
 
 

@@ -31,10 +31,10 @@ def test_the_whole_output(cli: Run, target: redis.Redis, target_url: str, column
     assert result.code == 0
     assert result.out == f"Copied demo/ada/8e42aa to demo/ada/fork-{columns} (1 event).\n"
     note = (
-        "note: Set by later events only, so not in the copy: b, c. A value that was given ",
+        "note: Set by later events only, so not in the copy: b, c. A value that was given",
         "at creation is not known.",
     )
-    assert result.err == ("\n" if columns == 80 else "").join(note) + "\n"
+    assert result.err == ("\n" if columns == 80 else " ").join(note) + "\n"
     fork = json.loads(target.get(f"session:demo:ada:fork-{columns}") or b"")
     assert {k: v for k, v in fork["state"].items() if k != "__session_metadata__"} == {
         "given": 1,

@@ -38,21 +38,29 @@ class Server:
     protected: bool = False
 
     def url_with_password(self) -> str:
-        """Return the URL, with the password of the command or the file. Raises ConfigError."""
+        """Return the URL with what the command prints, or with `?password_file=`.
+
+        The file is read at each connect, so that a rotated password works. Raises ConfigError.
+        """
         if self.password_command is not None:
-            password = _run(self.password_command, self.name)
-        elif self.password_file is not None:
-            password = _read_first_line(self.password_file, self.name)
-        else:
-            return self.url
+            return self._with_password(_run(self.password_command, self.name))
+        if self.password_file is not None:
+            _require_password(self.password_file, self.name)
+            return self._with_option("password_file", str(self.password_file))
+        return self.url
+
+    def _with_password(self, password: str) -> str:
         parts = urlsplit(self.url)
         if parts.scheme == "unix":
-            separator = "&" if parts.query else "?"
-            return f"{self.url}{separator}password={quote(password, safe='')}"
+            return self._with_option("password", password)
         login, _, hosts = parts.netloc.rpartition("@")
         user = login.partition(":")[0]
         query = f"?{parts.query}" if parts.query else ""
         return f"{parts.scheme}://{user}:{quote(password, safe='')}@{hosts}{parts.path}{query}"
+
+    def _with_option(self, name: str, value: str) -> str:
+        separator = "&" if urlsplit(self.url).query else "?"
+        return f"{self.url}{separator}{name}={quote(value, safe='')}"
 
     @property
     def holds_password(self) -> bool:
@@ -171,10 +179,14 @@ def _run(command: str, name: str) -> str:
         raise ConfigError(
             f"The password_command of server {name} failed with exit code {done.returncode}."
         )
-    return _first_line(done.stdout, f"The password_command of server {name} printed nothing.")
+    line = done.stdout.partition("\n")[0].rstrip("\r")
+    if not line:
+        raise ConfigError(f"The password_command of server {name} printed nothing.")
+    return line
 
 
-def _read_first_line(path: Path, name: str) -> str:
+def _require_password(path: Path, name: str) -> None:
+    """Raise ConfigError unless the file has a password."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
@@ -182,11 +194,5 @@ def _read_first_line(path: Path, name: str) -> str:
             f"Cannot read the password_file of server {name}, {path}: "
             f"{getattr(exc, 'strerror', None) or 'it is not text'}."
         ) from None
-    return _first_line(text, f"The password_file of server {name}, {path}, is empty.")
-
-
-def _first_line(text: str, problem: str) -> str:
-    line = text.partition("\n")[0].rstrip("\r")
-    if not line:
-        raise ConfigError(problem)
-    return line
+    if not text.strip():
+        raise ConfigError(f"The password_file of server {name}, {path}, is empty.")

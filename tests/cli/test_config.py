@@ -1,6 +1,7 @@
 """config.toml: what it may hold, where passwords come from, and changes that keep its layout."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -99,9 +100,15 @@ def test_a_wrong_file_is_a_sentence(path: Path, text: str, problem: str) -> None
 def test_the_password_is_put_into_the_url(path: Path, url: str, expected: str) -> None:
     write(path, f'[servers.a]\nurl = "{url}"\npassword_command = "echo p@ss/; echo more"\n')
     assert read_config().servers["a"].url_with_password() == expected
-    (path.parent / "secret").write_text("p@ss/\n")
-    write(path, f'[servers.a]\nurl = "{url}"\npassword_file = "secret"\n')
-    assert read_config().servers["a"].url_with_password() == expected
+
+
+def test_a_password_file_is_named_in_the_url(path: Path) -> None:
+    for url, separator in (("redis://ada@db:6379/0", "?"), ("redis://db?ttl=7d", "&")):
+        write(path, f'[servers.a]\nurl = "{url}"\npassword_file = "sec ret"\n')
+        file = path.parent / "sec ret"
+        file.write_text("geheim\n")
+        expected = f"{url}{separator}password_file={quote(str(file), safe='')}"
+        assert read_config().servers["a"].url_with_password() == expected
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_commands_take_a_server_by_name(
     assert (result.code, "There is no server 'nope' (--server)" in result.err) == (2, True)
 
 
-def test_a_password_from_a_command_logs_in_and_is_never_shown(
+def test_a_password_from_a_command_or_file_logs_in_and_is_never_shown(
     cli: Run, config: Path, valkey_url: str, database: redis.Redis
 ) -> None:
     database.acl_setuser(
@@ -110,6 +110,10 @@ def test_a_password_from_a_command_logs_in_and_is_never_shown(
         f'[servers.a]\nurl = "redis://guarded@{address}"\npassword_command = "echo geheim"\n'
     )
     config.chmod(0o644)
+    (config.parent / "secret").write_text("geheim\n")
+    by_file = f'\n[servers.b]\nurl = "redis://guarded@{address}"\npassword_file = "secret"\n'
+    config.write_text(config.read_text() + by_file)
+    assert cli("list", "-s", "b").code == 0
     result = cli("doctor", "-s", "a", "-o", "json")
     assert result.code == 0
     checks = {check["name"]: check["detail"] for check in json.loads(result.out)}

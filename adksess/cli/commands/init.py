@@ -29,6 +29,13 @@ register_services()
 _LINES = "from adksess import register_services\n\nregister_services()"
 
 
+_ARGUMENTS_NOTE = (
+    "The shell puts the password into the arguments of adk, where ps shows it. It does not with",
+    "`adksess adk web`, which reads the variable, or with ?password_file=PATH in the URL.",
+    "",
+)
+
+
 class CannotWrite(AdksessError):
     """services.py cannot be written."""
 
@@ -160,6 +167,7 @@ def _print_usage(
         f"  adk api_server {option} {folder}",
         f"  adk run {option} {agent}{run_note}",
         "",
+        *(_ARGUMENTS_NOTE if holds_secret(settings) else ()),
         "`adk web` and `adk api_server` read services.py in the folder they are given,",
         "`adk run` in the agent's own folder.",
         "",

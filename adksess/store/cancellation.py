@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
@@ -80,8 +81,21 @@ def postpone(cancellation: asyncio.CancelledError) -> bool:
     this = _current.get()
     if this is None or this.has_timed_out():
         return False
-    this.cancellation = cancellation
+    if this.cancellation is None:
+        this.cancellation = cancellation
     return True
+
+
+def deliver_lost() -> None:
+    """Cancel a call that was cancelled and ends all the same.
+
+    redis-py writes to a cluster, and behind sentinels, with wait_for(), which swallows a
+    cancellation in Python 3.11 when the write has just ended.
+    """
+    if not isinstance(sys.exception(), asyncio.CancelledError):
+        lost = asyncio.CancelledError()
+        if not postpone(lost):
+            raise lost
 
 
 async def _complete_in_task(write: Callable[[], Coroutine[Any, Any, T]]) -> None:

@@ -107,7 +107,8 @@ class RedisClient:
         error is retried until the retries or the time are used up; the time grows with the
         `payload`, the bytes that are sent and received.
         """
-        if (task := asyncio.current_task()) and task.cancelling():
+        task = asyncio.current_task()
+        if cancellations := task.cancelling() if task else 0:
             # Deliver a pending cancellation now: redis-py before 8 mistakes it for its own timeout.
             await asyncio.sleep(0)
         mine = self._loops.get(asyncio.get_running_loop()) or await self._open()
@@ -126,6 +127,8 @@ class RedisClient:
         finally:
             mine.slots.release()
             mine.finished += 1
+            if task and task.cancelling() > cancellations:
+                cancellation.deliver_lost()
 
     async def aclose(self) -> None:
         """Close the running loop's client. A later call opens a new one."""

@@ -190,11 +190,11 @@ def _cause(exc: BaseException) -> str:
     for cause in _chain(exc):
         if isinstance(cause, ssl.SSLError):  # its errno is none of the operating system
             return f"TLS: {(cause.reason or 'connection failed').lower().replace('_', ' ')}"
+        hint = ": maybe it wants rediss://" if isinstance(cause, ConnectionResetError) else ""
         if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
-            hint = ": maybe it wants rediss://" if isinstance(cause, ConnectionResetError) else ""
             return os.strerror(cause.errno) + hint
         if isinstance(cause, OSError) and cause.args:
-            return str(cause.args[-1])
+            return str(cause.args[-1]) + hint
     if isinstance(exc, MasterNotFoundError):
         return "no primary found: no sentinel answers, or none knows this service"
     return "it closes the connection: maybe it is no Redis, or wants rediss://"

@@ -28,7 +28,8 @@ async def test_one_name_for_two_servers(start: Start, becomes: str) -> None:
             # several pooled connections, all to the old server
             await asyncio.gather(*(service.store.key_count() for _ in range(10)))
 
-            old_client.wait(1, 5_000)
+            key = f"session:{APP}:{USER}:{session.id}"
+            wait_until(lambda: new_client.get(key) == old_client.get(key))
             new_client.replicaof("NO", "ONE")
             name.target = new.port
             if becomes == "read-only":

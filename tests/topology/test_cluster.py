@@ -53,6 +53,28 @@ async def test_sessions_are_spread_and_all_listed(cluster: Cluster) -> None:
         assert await service.store.delete([SessionRef(APP, "ada", n) for n in names]) == 150
 
 
+async def test_no_cancellation_is_lost(cluster: Cluster) -> None:
+    """redis-py writes to a cluster with wait_for(), which in Python 3.11 may swallow it."""
+    async with RedisSessionService(cluster.url, prefix="cancel:") as service:
+        session = await service.create_session(app_name=APP, user_id="ada")
+        named = {"app_name": APP, "user_id": "ada", "session_id": session.id}
+        cancelled = 0
+        for number in range(400):
+            sent = event(f"{number}") if number % 2 else None
+            call = service.append_event(session, sent) if sent else service.get_session(**named)
+            task = asyncio.create_task(call)
+            for _ in range(1 + number // 2 % 8):
+                await asyncio.sleep(0)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled()
+                cancelled += 1
+        assert cancelled > 100
+        assert texts(session) == [f"{number}" for number in range(1, 400, 2)]
+        assert await service.get_session(**named) == session
+
+
 async def test_a_purge_reaches_every_node(cluster: Cluster) -> None:
     async with SessionStore(cluster.url, prefix="purge:") as store:
         for number in range(60):

@@ -61,6 +61,19 @@ async def export_sessions(
     return owners
 
 
+async def export_listed(
+    store: SessionStore, sessions: Sequence[SessionSummary], write: Write
+) -> list[SessionSummary]:
+    """Write the sessions that exist and can be read, and return them as they were passed."""
+    written: list[SessionSummary] = []
+    for part in in_parts([summary for summary in sessions if summary.tail]):
+        by_ref = {summary.ref: summary for summary in part}
+        for stored in await store.values(list(by_ref)):
+            write(session_line(stored))
+            written.append(by_ref[stored.ref])
+    return written
+
+
 async def export_states(
     batches: AsyncIterable[Sequence[StoredState]], write: Write, report: ExportReport
 ) -> None:

@@ -1,6 +1,8 @@
 """`adksess delete`: delete sessions that are named or filtered."""
 
-from typing import Annotated
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +15,18 @@ from adksess.cli.options import (
     IdsArgument,
 )
 
+if TYPE_CHECKING:
+    from adksess.cli.commands.deletion import DeletionReport
+    from adksess.cli.filters import Filters
+    from adksess.store.settings import Settings
+
 
 @command(
     "adksess delete 8e42",
     "adksess delete --idle 90d --yes",
     "adksess list --app demo -o ids -n 0 | adksess delete - --yes",
+    "adksess delete --app demo --idle 90d --backup old.ndjson.gz",
+    "adksess delete --user ada --all-apps --with-user-state --report ada.json",
 )
 def delete(
     ids: IdsArgument = None,
@@ -31,11 +40,34 @@ def delete(
             "and memory are stored by other services and are kept.",
         ),
     ] = False,
+    all_apps: Annotated[
+        bool, typer.Option("--all-apps", help="Say that --user means the user in every app.")
+    ] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            "--backup",
+            metavar="FILE",
+            help="First export what will be deleted to a new file, and delete only what is in it.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write what was deleted and what is left as JSON: the answer to an erasure "
+            "request of --user. Exit code 1 if anything is left.",
+            show_default=False,
+        ),
+    ] = None,
     change: ChangeOptions,
     connection: ConnectionOptions,
 ) -> None:
     """Delete sessions by id or by filter. Asks first."""
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions
+    from adksess.cli.filters import Filters
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
@@ -44,26 +76,77 @@ def delete(
     by_filter = selection.names is None
     if with_user_state and by_filter and not selection.filters.users:
         raise UsageProblem("--with-user-state needs to know whose: add --user.")
+    chosen = selection.filters
+    if all_apps and (chosen.apps or not chosen.users):
+        raise UsageProblem("--all-apps goes with --user, and without --app.")
+    if report is not None and (not chosen.users or chosen != Filters(chosen.apps, chosen.users)):
+        raise UsageProblem("--report is about users: select with --user, and --app or --all-apps.")
+    if backup is not None and backup.exists():
+        raise UsageProblem(f"{backup} exists, and a backup is never overwritten: name a new file.")
     if selection.is_empty:
         return
+    started = time()
     selected = with_store(settings, selection.resolve)
     users: list[tuple[str | None, str | None]]
     users = (
-        selection.filters.owners
+        chosen.owners
         if by_filter
         else sorted({(s.ref.app_name, s.ref.user_id) for s in selected.sessions})
     )
-    delete_sessions(
+    deleted = delete_sessions(
         settings,
         DeletionOptions(
             sessions=selected.sessions,
             unreadable=selected.unreadable if by_filter else [],
             states=users if with_user_state else [],
-            unchanged_only=selection.filters.on_time,
-            words=selection.filters.words,
+            unchanged_only=chosen.on_time,
+            words=chosen.words,
+            backup=backup,
         ),
         change,
         connection.target(settings),
     )
+    if report is not None and not change.dry_run:
+        _write_report(report, settings, chosen, deleted, started)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _write_report(
+    path: Path, settings: "Settings", filters: "Filters", deleted: "DeletionReport", started: float
+) -> None:
+    """Write the report as JSON, and fail if anything of the users is left."""
+    from adksess.cli.render.console import message, stderr
+    from adksess.cli.render.text import counted
+    from adksess.cli.runner import with_store
+    from adksess.store.document import iso_time, json_bytes
+    from adksess.transfer.erasure import NOT_COVERED, remainder
+    from adksess.transfer.files import output_file
+
+    left = with_store(settings, lambda store: remainder(store, filters.owners))
+    value = {
+        "user_ids": filters.users,
+        "app_names": filters.apps or None,
+        "redis_url": settings.redacted,
+        "prefix": settings.prefix,
+        "started_at": iso_time(started),
+        "finished_at": iso_time(time()),
+        "sessions_deleted": deleted.sessions,
+        "size_bytes_deleted": deleted.size_bytes,
+        "state_hashes_deleted": deleted.states,
+        "sessions_left": [ref._asdict() for ref in left.sessions],
+        "user_states_left": [user._asdict() for user in left.states],
+        "is_complete": left.is_empty,
+        "not_covered": NOT_COVERED,
+    }
+    with output_file(path) as file:
+        file.write(json_bytes(value, indent=2) + b"\n")
+    if not left.is_empty:
+        stderr().print(
+            message(
+                "error",
+                f"{counted(len(left.sessions), 'session')} and the state of "
+                f"{counted(len(left.states), 'user')} are left: {path} names them.",
+            )
+        )
+        raise typer.Exit(ExitCode.FAILED)

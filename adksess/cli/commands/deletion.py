@@ -1,7 +1,8 @@
 """What `delete` and `flush` share: describe, confirm, delete in batches, report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from adksess.cli.options import ChangeOptions
 from adksess.cli.preview import print_preview
@@ -20,7 +21,6 @@ from adksess.store.store import SessionStore
 _BATCH = 500
 _NAMES_SHOWN = 3
 
-
 Owner = tuple[str | None, str | None]
 """An app and a user; None means all of them."""
 
@@ -30,7 +30,8 @@ class DeletionOptions:
     """What to delete: sessions, and the state of apps (user None) and users.
 
     `unreadable` sessions are kept: they are deleted only by name. With `unchanged_only` a session
-    that was used since it was selected is kept. `words` say what the filters ask for.
+    that was used since it was selected is kept. `words` say what the filters ask for. All that
+    will be deleted is first written to the file `backup`.
     """
 
     sessions: Sequence[SessionSummary]
@@ -38,6 +39,7 @@ class DeletionOptions:
     states: Sequence[Owner] = ()
     unchanged_only: bool = False
     words: str = ""
+    backup: Path | None = None
 
 
 @dataclass
@@ -72,9 +74,38 @@ def delete_sessions(
         _print(f"Would delete {_describe(options)}.", answer)
         return report
     confirm(f"delete {_describe(options)}", answer, target, count=count)
+    if options.backup is not None:
+        options = _back_up(settings, options, options.backup, answer)
     with_store(settings, lambda store: _delete(store, options, report))
     _print_report(report, answer, asked_for_state=bool(options.states))
     return report
+
+
+def _back_up(
+    settings: Settings, options: DeletionOptions, path: Path, answer: ChangeOptions
+) -> DeletionOptions:
+    """Export what will be deleted, and return the options without what is not in the file."""
+    from adksess.transfer.exporter import ExportReport, Write, export_listed, export_states
+    from adksess.transfer.files import output_file
+
+    async def export(store: SessionStore, write: Write) -> list[SessionSummary]:
+        with Meter("Writing the backup", len(options.sessions)) as meter:
+            written = []
+            for batch in batched(options.sessions, _BATCH):
+                written += await export_listed(store, batch, write)
+                meter.advance(len(batch))
+        for app_name, user_id in options.states:
+            await export_states(store.all_states(app_name, user_id), write, ExportReport())
+        return written
+
+    with output_file(path) as file:
+        written = with_store(settings, lambda store: export(store, file.write))
+    if not answer.quiet:
+        text = f"Wrote {counted(len(written), 'session')} to {path}."
+        stderr().print(safe_text(text), style="dim", markup=False)
+    kept = {session.ref for session in written}
+    warn_of([s for s in options.sessions if s.ref not in kept and not s.tail])
+    return replace(options, sessions=written, unchanged_only=True)
 
 
 def purge_sessions(

@@ -79,13 +79,7 @@ def serve_agents(options: ServeOptions) -> int:
         embedded = _choose_embedded(options)
         # A Redis that does not answer is reported before ADK is imported, which takes seconds.
         info = None if embedded else _check(settings)
-        # In a child process, while ADK is imported in this one.
-        check = (
-            None if options.demo else stack.enter_context(AgentsCheck(agents_dir, options.command))
-        )
-        names = _find_agents(agents_dir, options.command)
-        failures = check.failures() if check else {}
-        agents = _Agents(agents_dir, names, str(given.get("url_prefix", "")), failures)
+        agents = _load_agents(options, agents_dir, str(given.get("url_prefix", "")))
         if embedded:
             stack.enter_context(embedded)
             # A second Ctrl-C must not interrupt the server's shutdown.
@@ -183,6 +177,15 @@ def _agents_dir(given: Mapping[str, object], *, demo: bool) -> Path:
             raise UsageProblem("--demo has its own agent: leave out AGENTS_DIR or --demo.")
         return DEMO_AGENTS_DIR
     return Path(str(given.get("agents_dir", "."))).resolve()
+
+
+def _load_agents(options: ServeOptions, agents_dir: Path, url_prefix: str) -> _Agents:
+    if options.demo:
+        return _Agents(agents_dir, _find_agents(agents_dir, options.command), url_prefix, {})
+    # The child process imports the agents while ADK is imported in this one.
+    with AgentsCheck(agents_dir, options.command) as check:
+        names = _find_agents(agents_dir, options.command)
+        return _Agents(agents_dir, names, url_prefix, check.failures())
 
 
 def _find_agents(agents_dir: Path, command: str) -> tuple[str, ...]:

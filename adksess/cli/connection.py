@@ -5,6 +5,7 @@ config.toml, the embedded server of this folder, redis://localhost:6379/0.
 """
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -110,6 +111,22 @@ class ConnectionOptions:
         if config and config.default is not None:
             return self._by_name(config.default, _default_of(config), seconds)
         return self.built_in(ttl=ttl)
+
+    def words(self) -> str:
+        """Return the options as words of a command to paste; empty if none was typed.
+
+        A URL that holds a secret is replaced by a variable.
+        """
+        from adksess.cli.render.shell import url_word
+
+        words = []
+        if self.redis_url is not None:
+            words.append(f"-r {url_word(Settings.parse(self.redis_url))}")
+        if self.server is not None:
+            words.append(f"-s {shlex.quote(self.server)}")
+        if self.prefix is not None:
+            words.append(f"--prefix {shlex.quote(self.prefix)}")
+        return " ".join(words)
 
     def target(self, settings: Settings) -> "Target":
         """Return the server that has these settings, as confirmations name it."""

@@ -163,7 +163,14 @@ class AuditOperations(RecencyOperations):
         stale = await self._without_document(entries)
         found.stale.add(ref.path for ref in stale)
         found.sample = len(sessions)
-        total = sum(state.sizes.values())
+        entries_in_all = sum(state.sizes.values())
+        excess = entries_in_all - state.key_count
+        found.stale.count = max(found.stale.count, excess)
+        total = entries_in_all
+        if not state.is_complete:
+            parsed = [self.keys.parse_session(name) for name in names if name]
+            share = sum(ref is not None for ref in parsed) / max(1, len(parsed))
+            total = round(state.key_count * share)
         if found.sessions:
             share = total / found.sessions
             found.size_bytes = round(found.size_bytes * share)

@@ -111,10 +111,12 @@ def check_stored(found: Audit, *, repaired: bool) -> Iterator[Check]:
     """Report what is stored, and whether the indexes agree with it."""
     about = "" if found.sample is None else "about "
     others = f", {about}{found.foreign:,} written by other tools" if found.foreign else ""
+    guess = "" if found.state.is_complete else about
     yield Check(
         "sessions",
         "ok",
-        f"{counted(found.sessions, 'session')}, {about}{human_size(found.size_bytes)}{others}",
+        f"{guess}{counted(found.sessions, 'session')}, "
+        f"{about}{human_size(found.size_bytes)}{others}",
     )
     if found.unreadable:
         yield Check(

@@ -115,6 +115,7 @@ def list_sessions(
         headers=not no_headers,
         full_ids=full_ids,
         utc=utc,
+        connection=connection.words(),
         before=None if before is None else Cursor.parse(before),
         use_scan=scan,
     )

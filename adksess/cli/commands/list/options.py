@@ -55,6 +55,8 @@ class ListOptions:
     headers: bool
     full_ids: bool
     utc: bool
+    connection: str = ""
+    """The connection options as they were typed."""
     before: "Cursor | None" = None
     use_scan: bool = False
     server: str = ""

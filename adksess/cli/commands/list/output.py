@@ -169,7 +169,7 @@ def _warn_of_expiry(sessions: Sequence[SessionSummary]) -> None:
 
 def _next_command(options: ListOptions, cursor: Cursor) -> str:
     """The command that shows the next page."""
-    words = ["adksess list", options.filters.typed, f"--before {cursor}"]
+    words = ["adksess list", options.filters.typed, f"--before {cursor}", options.connection]
     if options.limit != DEFAULT_LIMIT:
         words.append(f"-n {options.limit}")
     if options.reverse:

@@ -34,6 +34,11 @@ def links(page: Path) -> list[str]:
     return _LINK.findall(_prose(page))
 
 
+def inline_commands(page: Path) -> list[str]:
+    """The commands of adksess that the page's text names, such as `adksess list -s prod`."""
+    return re.findall(r"`(adksess [^`…]*)`", _prose(page))
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors that GitHub makes of the page's headings."""
     titles = re.findall(r"^#+ (.*)$", _prose(page), re.MULTILINE)

@@ -125,6 +125,22 @@ def _command(name: str) -> Any:
     return GROUP.resolve_command(CONTEXT, [name])[1]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_commands_in_the_text_have_existing_names_and_options(page: Path) -> None:
+    for command in pages.inline_commands(page):
+        words = shlex.split(command.partition(" | ")[0])[1:]
+        names = [word for word in words[:1] if re.fullmatch(r"[a-z_]+", word)]
+        known = {option for one in (GROUP, *map(_command, names)) for option in _options(one)}
+        for word in words[len(names) :]:
+            if re.match(r"--?[a-z]", word) and names not in (["adk"], ["serve"]):
+                assert word.partition("=")[0] in known, command
+
+
+def _options(command: Any) -> Iterator[str]:
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts, "--help")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help_and_a_place_in_the_documentation(name: str) -> None:
     assert _command(name).help

@@ -185,7 +185,7 @@ class ConnectionOptions:
             from adksess.cli.render.console import message, stderr
 
             sentence = f"Other users can read {config.path}, which has a password: chmod 600 it."
-            stderr().print(message("warning", sentence), soft_wrap=True)
+            stderr().print(message("warning", sentence))
         settings = self._parse(server.url_with_password(), ttl, server.prefix)
         return Connection(settings, origin, server)
 
@@ -228,9 +228,9 @@ def _use_embedded(settings: Settings, *, start: bool) -> Settings:
     if not server.is_shared:
         shown = os.path.relpath(server.data_dir)
         sentence = f"No Redis at {DEFAULT_URL}: using the embedded data in {shown}/."
-        stderr().print(message("note", sentence), soft_wrap=True)
+        stderr().print(message("note", sentence))
     for repair in server.repairs:
-        stderr().print(message("warning", repair), soft_wrap=True)
+        stderr().print(message("warning", repair))
     return replace(settings, url=server.url)
 
 

@@ -164,7 +164,7 @@ def _print_table(config: "Config", current: str | None, origins: list[str]) -> N
 
     if not config.servers:
         sentence = f"There are no servers in {config.path}. Add one: {_SYNTAX[Action.ADD]}"
-        stderr().print(message("note", sentence), soft_wrap=True)
+        stderr().print(message("note", sentence))
         return
     rows = Table.grid(padding=(0, 2))
     for _ in range(4):
@@ -186,10 +186,10 @@ def _print_table(config: "Config", current: str | None, origins: list[str]) -> N
     stdout().print(rows)
     if origins and current is None:
         sentence = f"Commands use the Redis that {origins[0]} names, not one of these."
-        stderr().print(message("note", sentence), soft_wrap=True)
+        stderr().print(message("note", sentence))
     if config.is_exposed:
         sentence = f"Other users can read {config.path}, which has a password: chmod 600 it."
-        stderr().print(message("warning", sentence), soft_wrap=True)
+        stderr().print(message("warning", sentence))
 
 
 def _add(name: str, url: str, values: dict[str, str | bool]) -> None:
@@ -259,10 +259,10 @@ def _report(sentence: str) -> None:
     from adksess.cli.render.console import stderr
     from adksess.cli.render.text import safe_text
 
-    stderr().print(safe_text(sentence), markup=False, soft_wrap=True)
+    stderr().print(safe_text(sentence), markup=False)
 
 
 def _warn(sentence: str) -> None:
     from adksess.cli.render.console import message, stderr
 
-    stderr().print(message("warning", sentence), soft_wrap=True)
+    stderr().print(message("warning", sentence))

@@ -95,7 +95,7 @@ def serve_agents(options: ServeOptions) -> int:
         code = _run(options.command, _server_args(options, settings, port, agents_dir))
     if code == ExitCode.OK:
         kept = f"in {embedded.data_dir}" if embedded else "in Redis"
-        stderr().print(f"Stopped. Your sessions are kept {kept}.", soft_wrap=True)
+        stderr().print(f"Stopped. Your sessions are kept {kept}.")
     return code
 
 

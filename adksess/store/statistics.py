@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from heapq import nsmallest
 from statistics import fmean, stdev
 
 from adksess.store.filters import SessionFilter
@@ -109,7 +109,7 @@ class Totals:
 
     def biggest_users(self, limit: int) -> list[UserStatistics]:
         """The users with the most sessions."""
-        return nlargest(limit, self.users.values(), key=lambda one: one.sessions)
+        return nsmallest(limit, self.users.values(), key=lambda one: (-one.sessions, one.user))
 
     def by_day(self, days: int) -> list[tuple[int, int]]:
         """As StatisticsOperations.activity_by_day()."""
@@ -177,7 +177,8 @@ class StatisticsOperations(QueryOperations):
                 async for users in self._users_of(app):
                     counts.update(user for user in users if only.match_user(user))
         found = []
-        for user, _ in counts.most_common(limit):
+        biggest = nsmallest(limit, counts, key=lambda user: (-counts[user], user))
+        for user in biggest:
             ids = await self._client.command("ZRANGE", self.keys.user_sessions(*user), 0, -1)
             refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in ids]
             totals = UserStatistics(user)
@@ -186,7 +187,7 @@ class StatisticsOperations(QueryOperations):
                     totals.add(session)
             if totals.sessions:
                 found.append(totals)
-        return sorted(found, key=lambda one: -one.sessions)
+        return sorted(found, key=lambda one: (-one.sessions, one.user))
 
     async def _estimate_app(self, app: str, only: SessionFilter, size: int) -> AppStatistics | None:
         index = self.keys.app_sessions(app)

@@ -43,7 +43,7 @@ _logger = logging.getLogger(__name__)
 
 
 class RedisSessionService(BaseSessionService):
-    """ADK sessions in Redis: what InMemorySessionService answers, this answers, and keeps.
+    """ADK sessions in Redis, with the behavior of InMemorySessionService.
 
     One instance serves any number of tasks, threads and event loops. Every method may raise
     ServerUnavailable; there is no fallback to memory.
@@ -59,14 +59,14 @@ class RedisSessionService(BaseSessionService):
         store: SessionStore | None = None,
         **options: Any,
     ) -> None:
-        """Take the sessions' place, as a URI; connects at the first call.
+        """Use a Redis URI; connects at the first call.
 
-        `ttl` is how long a session lives after its last event, in seconds (default 86,400; 0 for
-        no expiry), `prefix` stands in front of every key; both may stand in the URI instead
-        (`?ttl=7d&prefix=prod:`), where a keyword wins. `options` go to redis-py. `agents_dir`,
-        which ADK passes to every service, is not needed. A `store` replaces all of this.
+        `ttl` is the time from a session's last event to its expiry, in seconds (default 86,400; 0
+        for no expiry, at most ten years), `prefix` the beginning of every key. Both can be in the
+        URI (`?ttl=7d&prefix=prod:`); a keyword overrides it. `options` are passed to redis-py.
+        `agents_dir`, which ADK passes to every service, is ignored. A `store` replaces all this.
 
-        Raises InvalidURL, a ValueError.
+        Raises InvalidURL or InvalidDuration, which are ValueErrors.
         """
         settings = Settings.parse(uri, ttl=ttl, prefix=prefix)
         if options:
@@ -91,7 +91,8 @@ class RedisSessionService(BaseSessionService):
 
         `ttl` is this session's own, in seconds, kept at every append; 0 for no expiry, None for
         the service's. ADK's REST API passes it on: `{"options": {"ttl": 3600}}`. Raises
-        AlreadyExistsError for a taken id, and then nothing is written.
+        AlreadyExistsError for an existing id and ValueError for a TTL that is no whole number from
+        0 to ten years; then nothing is written.
         """
         ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
         delta, now = _state_delta(state or {}), platform_time.get_time()
@@ -111,9 +112,9 @@ class RedisSessionService(BaseSessionService):
         session_id: str,
         config: GetSessionConfig | None = None,
     ) -> Session | None:
-        """The session with its events, or those that `config` asks for; None if there is none.
+        """Return a session with its events, or those that `config` selects; None if it is missing.
 
-        Raises SessionUnreadable when the document, or an event in it, cannot be read.
+        Raises SessionUnreadable if the document, or an event in it, cannot be read.
         """
         stored = await self.store.read(
             SessionRef(app_name, user_id, _clean(session_id)),
@@ -125,7 +126,7 @@ class RedisSessionService(BaseSessionService):
     async def list_sessions(
         self, *, app_name: str, user_id: str | None = None
     ) -> ListSessionsResponse:
-        """A user's sessions, or those of all users for None: without events, oldest first.
+        """Return the sessions of a user, or of all users for None: without events, oldest first.
 
         A session whose document cannot be read is left out; `adksess doctor` names it.
         """
@@ -152,22 +153,22 @@ class RedisSessionService(BaseSessionService):
         return ListSessionsResponse(sessions=sessions)
 
     async def delete_session(self, *, app_name: str, user_id: str, session_id: str) -> None:
-        """Delete a session, silently if there is none. App and user state stay."""
+        """Delete a session, if it exists. App and user state are kept."""
         ref = SessionRef(app_name, user_id, _clean(session_id))
         await complete(lambda: self.store.delete([ref]))
 
     async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
-        """A user's state across sessions, keys without `user:`."""
+        """Return a user's state across sessions, keys without `user:`."""
         _, user_state = await self.store.shared_state(app_name, user_id)
         return user_state
 
     async def append_event(self, session: Session, event: Event) -> Event:
         """Store an event and its state delta, then apply both to `session`.
 
-        An event that is stored already is not stored again. A failed write leaves `session` and
+        A duplicate of a stored event is not stored. A failed write leaves `session` and
         `event` as they were. When the calling task is cancelled, CancelledError is raised after the
-        event was stored and applied. Raises SessionNotFoundError, StaleSessionError (with
-        `conflict=reject`).
+        event was stored and applied. Raises SessionNotFoundError, SessionTooLarge, and
+        StaleSessionError with `conflict=reject`.
         """
         if event.partial:
             return event
@@ -197,8 +198,8 @@ class RedisSessionService(BaseSessionService):
             raise SessionNotFoundError(f"Session {session.id} not found.") from exc
         except SessionConflict as exc:
             raise StaleSessionError(str(exc)) from exc
-        # A re-delivery leaves the session in hand alone, as in memory; but the repeat of a write
-        # whose answer was lost has still to reach it.
+        # A duplicate does not change the caller's session, as in memory; a retry after a lost reply
+        # does.
         in_doubt = was_unconfirmed or appended.was_retried
         if appended.is_duplicate and (not in_doubt or _holds(session, event)):
             return event

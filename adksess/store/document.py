@@ -77,13 +77,13 @@ class Document:
 
 
 def iso_time(timestamp: float) -> str:
-    """Unix seconds as ISO 8601 in UTC, always 32 characters."""
+    """Return Unix seconds as ISO 8601 in UTC, always 32 characters."""
     moment = datetime.fromtimestamp(timestamp, UTC)
     return moment.isoformat(timespec="microseconds")
 
 
 def json_bytes(value: Any, *, indent: int | None = None) -> bytes:
-    """JSON, compact unless indented; NaN and infinity, which it cannot hold, become null."""
+    """Return compact JSON, or indented JSON. NaN and infinity, which JSON lacks, become null."""
     try:
         return to_json(value, indent=indent, inf_nan_mode="null")
     except (PydanticSerializationError, UnicodeEncodeError):
@@ -95,10 +95,10 @@ def json_bytes(value: Any, *, indent: int | None = None) -> bytes:
 
 
 def parse_json(value: bytes) -> Any:
-    """Read JSON. Raises ValueError.
+    """Parse JSON. Raises ValueError.
 
-    pydantic_core is the fast way; it refuses lone surrogates, 4,300 digits and 200 levels,
-    which json_bytes() may have written.
+    pydantic_core is fast, but rejects lone surrogates, 4,300 digits and 200 levels, which
+    json_bytes() may have written.
     """
     try:
         return from_json(value)
@@ -116,12 +116,12 @@ def _parse_int(digits: str) -> int:
 
 
 def state_entries(state: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    """Each key and value of a state as JSON."""
+    """Return each key and value of a state as JSON."""
     return [(json_bytes(key), json_bytes(value)) for key, value in state.items()]
 
 
 def encode(document: Document) -> bytes:
-    """The value that is stored at the session's key."""
+    """Return the value that is stored at the session's key."""
     parts = [_encode_names(document.ref)]
     separator = b"\n"
     for event in document.events:  # one join: a document may have hundreds of megabytes
@@ -146,9 +146,9 @@ class Splice(NamedTuple):
 
 
 def splice(old: bytes, new: Document) -> Splice:
-    """The encoding of `new`, which has its last events in common with an old value.
+    """Encode `new`, which has its last events in common with an old value.
 
-    A trim of a large session so sends and copies only what is new.
+    So a trim of a large session sends and copies only what is new.
     """
     end = find_tail(old) or 0
     start, common = end, 0
@@ -165,12 +165,12 @@ def splice(old: bytes, new: Document) -> Splice:
 
 
 def updated_second(tail: Tail) -> int:
-    """The second of a session's last update, its score in the recency index."""
+    """Return the second of a session's last update: its score in the recency index."""
     return int(datetime.fromisoformat(tail.updated_at).timestamp())
 
 
 def find_tail(chunk: bytes) -> int | None:
-    """Where the tail begins in the end of a document; None when it is not laid out like ours."""
+    """Return where the tail starts in the end of a document; None for another layout."""
     if chunk[-1:] != b"}" or chunk[-_FOOTER_BYTES : -_WIDTH - 1] != _TAIL_LABEL:
         return None
     width = chunk[-_WIDTH - 1 : -1].strip()
@@ -181,7 +181,7 @@ def find_tail(chunk: bytes) -> int | None:
 
 
 def decode_tail(data: bytes) -> Tail:
-    """Read a tail. Raises ValueError when it is none."""
+    """Parse a tail. Raises ValueError, KeyError or TypeError if it is none."""
     fields = parse_json(b"{" + data[len(b"\n],") :])
     ttl, title = fields.get("ttl"), fields.get("title")
     if not (
@@ -210,7 +210,7 @@ def decode_tail(data: bytes) -> Tail:
 
 
 def tail_of(value: bytes, ref: SessionRef) -> Tail:
-    """The tail of a whole value, without its events where the layout is ours.
+    """Return the tail of a whole value; only a document of another tool is parsed whole.
 
     Raises SessionUnreadable.
     """
@@ -224,16 +224,13 @@ def tail_of(value: bytes, ref: SessionRef) -> Tail:
 
 
 def event_lines(history: bytes) -> list[bytes]:
-    """The events in the part of a document between the head and the tail, or an end of it.
-
-    A part that was cut starts in the midst of an event, which is left out.
-    """
+    """Return the events in the end of a history. The first, which may be cut, is left out."""
     _, newline, whole = history.partition(b"\n")
     return whole.split(_SEPARATOR) if newline else []
 
 
 def decode(value: bytes, ref: SessionRef) -> Document:
-    """Read a whole value: our own layout, or the plain JSON of another tool.
+    """Parse a whole value: our layout, or the JSON of another tool.
 
     Raises SessionUnreadable, naming the session and what is wrong, never its content.
     """
@@ -262,7 +259,7 @@ def _lines(value: bytes, first: int, stop: int) -> list[bytes]:
 
 
 def as_dict(document: Document) -> dict[str, Any]:
-    """The document as other programs read it: the fields that stand at its key, events parsed."""
+    """Return the stored fields, with events as parsed JSON."""
     tail = document.tail
     return {
         **document.ref._asdict(),
@@ -276,7 +273,7 @@ def as_dict(document: Document) -> dict[str, Any]:
 
 
 def parse_events(document: Document) -> list[dict[str, Any]]:
-    """The events as parsed JSON. Raises SessionUnreadable, which names the event."""
+    """Return the events as parsed JSON. Raises SessionUnreadable, which names the event."""
     events = []
     first = document.tail.event_count - len(document.events) + 1
     for number, line in enumerate(document.events, first):
@@ -291,7 +288,7 @@ def parse_events(document: Document) -> list[dict[str, Any]]:
 
 
 def unreadable(ref: SessionRef, why: str) -> SessionUnreadable:
-    """The error for a session that cannot be read."""
+    """Return the error for a session that cannot be read."""
     return SessionUnreadable(
         f"Session {ref.session_id!r} of user {ref.user_id!r} in app {ref.app_name!r} cannot be "
         f"read: {why}. Its value was left untouched; see it with `redis-cli GET`."

@@ -1,4 +1,4 @@
-"""Every key that adksess writes. A key string is made and taken apart nowhere else."""
+"""Every key that adksess writes. Keys are built and parsed only here."""
 
 import re
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class SessionRef(NamedTuple):
 
 
 def _encode(part: str) -> str:
-    """Percent-encode the separator and the escape itself: `a:b` never meets `a` + `b`."""
+    """Percent-encode the separator and the escape itself, so that `a:b` differs from `a`, `b`."""
     return part.replace("%", "%25").replace(":", "%3A")
 
 
@@ -59,7 +59,7 @@ def _joined(*names: str) -> bytes:
 
 
 def escape_glob(text: str) -> str:
-    """A text that a MATCH pattern takes literally."""
+    """Escape a text for a MATCH pattern."""
     return _GLOB.sub(r"\\\1", text)
 
 
@@ -123,7 +123,7 @@ class Keys:
         return self._key("app_state", app_name)
 
     def user_state(self, app_name: str, user_id: str) -> bytes:
-        """Hash: `user:` state, likewise. Never expires."""
+        """Hash: `user:` state, field = key without the prefix, value = JSON. Never expires."""
         return self._key("user_state", app_name, user_id)
 
     def sessions_pattern(self, app_name: str | None = None, user_id: str | None = None) -> bytes:
@@ -195,7 +195,7 @@ class Keys:
         return (escape_glob(self.prefix) + ":".join((kind, *parts, "*"))).encode()
 
     def _parts(self, kind: str, key: bytes, count: int) -> list[str] | None:
-        """The decoded names in a key. Only a key that we would write ourselves is taken."""
+        """Decode the names in a key; None for a key that this version would not write."""
         try:
             text = key.decode()
         except UnicodeDecodeError:

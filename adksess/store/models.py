@@ -1,4 +1,4 @@
-"""What the store answers: plain, frozen records."""
+"""Records that the store takes and returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _EVALUATION_PREFIXES = ("adk-eval-session-", "___eval___session___")
 
 @dataclass(frozen=True)
 class StoredSession:
-    """A session as it was read: its document and the state it shares with others.
+    """A session that was read: its document and the state that it shares with others.
 
-    `events` of the document are those asked for; its `event_count` counts all.
+    The document's `events` are those that were requested; `event_count` counts all.
     """
 
     document: Document
@@ -30,9 +30,9 @@ class StoredSession:
 class SessionSummary(NamedTuple):
     """A session without its history.
 
-    `key` is where its document stands, `size_bytes` the document's length; `ttl_seconds` is None
+    `key` is its Redis key, `size_bytes` the length of its document; `ttl_seconds` is None
     for a session that never expires. A session that cannot be read has a `problem` and no `tail`;
-    one that another tool wrote and nobody has appended to is `is_foreign`. `recent` is the end of
+    one in the layout of another tool is `is_foreign`. `recent` is the end of
     the history as stored, of as many bytes as were asked for; all of it if `is_whole`.
     """
 
@@ -172,8 +172,10 @@ OLDEST_REDIS = (6, 2)
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """How the server is. `latency_ms` is the best of three pings, in milliseconds; memory is in
-    bytes, `maxmemory` 0 for no limit. What the server does not tell is "unknown" or 0.
+    """A server's version, load and durability.
+
+    `latency_ms` is the best of three pings, memory is in bytes, `maxmemory` 0 for no limit. What
+    the server does not report is "unknown" or 0.
 
     `clock_offset` is the server's clock minus this machine's, in seconds.
 

@@ -1,4 +1,4 @@
-"""Fetching ahead: the server works on the next batch while this one is looked at."""
+"""Fetch the next batch while the present one is processed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,19 +9,19 @@ T = TypeVar("T")
 
 
 async def prefetch(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """The same items in the same order, the next one already asked for when one is yielded.
+    """Yield the items of a source; the next one is requested before one is yielded.
 
-    Whatever ends the source is raised after the items that came before it.
+    An error of the source is raised after the items before it.
     """
     fetched: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
-    room = asyncio.Semaphore(1)
+    slot = asyncio.Semaphore(1)
     is_wanted = True
 
     async def fetch() -> None:
         async with aclosing(source):
             async for item in source:
                 fetched.put_nowait((item,))
-                await room.acquire()
+                await slot.acquire()
                 if not is_wanted:  # a cancellation may be lost: in wait_for() of Python 3.11
                     return
 
@@ -29,11 +29,11 @@ async def prefetch(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     task.add_done_callback(lambda _: fetched.put_nowait(None))
     try:
         while found := await fetched.get():
-            room.release()
+            slot.release()
             yield found[0]
         await task
     finally:
         is_wanted = False
-        room.release()
+        slot.release()
         task.cancel()
         await asyncio.wait([task])

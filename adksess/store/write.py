@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from adksess.store import scripts
@@ -19,6 +20,7 @@ from adksess.store.document import (
 from adksess.store.documents import DocumentOperations
 from adksess.store.durations import check_ttl
 from adksess.store.errors import (
+    AdksessError,
     SessionConflict,
     SessionExists,
     SessionNotFound,
@@ -112,7 +114,8 @@ class WriteOperations(DocumentOperations):
         code, created_at, _, expired, sample = await _checked(ref, self._client.call(run))
         if code != _STORED:
             raise SessionExists(f"Session {ref.session_id!r} already exists.")
-        await self._prune(ref, expired, sample)
+        with suppress(AdksessError):  # the session is stored: a later create prunes instead
+            await self._prune(ref, expired, sample)
         created = created_at.decode()
         return Document(ref, tail._replace(created_at=created, updated_at=created))
 

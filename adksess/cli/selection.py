@@ -74,6 +74,11 @@ class Selection:
             )
         return cls(_names(ids) if ids else None, parsed, exact="-" in (ids or ()))
 
+    @classmethod
+    def from_names(cls, names: Sequence[str]) -> "Selection":
+        """Select sessions by exact names, such as those that were piped in."""
+        return cls(tuple(names), Filters(), exact=True)
+
     @property
     def is_empty(self) -> bool:
         """Whether an empty list of ids was piped in: there is nothing to do."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Set
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from rich.filesize import decimal
+
 from adksess.store.document import json_bytes
 from adksess.transfer.history import (
     Event,
@@ -78,10 +80,10 @@ def short_json(value: Any, longest: int | None = MAX_VALUE) -> str:
 
 
 def media_text(part: Mapping[str, Any]) -> str:
-    """Return `image/png, 1,200 bytes` or `text/csv, gs://…` for a part with a file; else empty."""
+    """Return `image/png, 1.2 kB` or `text/csv, gs://…` for a part with a file; else empty."""
     if blob := get_object(part, "inline_data"):
         size = len(str(blob.get("data") or "")) * 3 // 4
-        return f"{get_field(blob, 'mime_type') or 'data'}, {size:,} bytes"
+        return f"{get_field(blob, 'mime_type') or 'data'}, {decimal(size)}"
     if file := get_object(part, "file_data"):
         return f"{get_field(file, 'mime_type') or 'file'}, {get_field(file, 'file_uri') or ''}"
     return ""

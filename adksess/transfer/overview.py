@@ -64,8 +64,7 @@ async def read_overviews(
     """Return the overview of each session. Statuses that are known already are not read again."""
     if statuses is None:
         statuses = await complete_statuses(store, sessions)
-    unknown = [one for one in sessions if one.title is None and one.tail and one.tail.title is None]
-    messages = await read_titles(store, unknown)
+    messages = await read_titles(store, [one for one in sessions if not one.title])
     shared = await _shared_states(store, sessions, paths)
     overviews = []
     for session in sessions:

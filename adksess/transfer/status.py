@@ -58,9 +58,11 @@ class SessionStatus(NamedTuple):
     error: str = ""
 
 
+CREDENTIAL_REQUEST = "adk_request_credential"
+
 REQUESTS = {
     "adk_request_confirmation": "confirmation",
-    "adk_request_credential": "credential",
+    CREDENTIAL_REQUEST: "credential",
     "adk_request_input": "input",
 }
 """Names of the function calls with which ADK asks a person, and what for."""

@@ -13,6 +13,7 @@ from tests.servers import ServerProcess, running, valkey_binary
 _REF = SessionRef("demo", "ada", "first")
 _VIEWS = {
     "tail": ("tail", "--since", "10m"),
+    "follow": ("show", "first", "--follow"),
     "watch": ("list", "--watch", "0.2", "--column", "state.last"),
 }
 
@@ -23,6 +24,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     options = {"appendonly": "yes", "appendfsync": "always"}
     with running(valkey_binary(), tmp_path / "valkey", **options) as started:
         store_session(started.url, session_id="first")
+        append_text(started.url, _REF, "a title")
         append_text(started.url, _REF, "hello there")
         yield started
 

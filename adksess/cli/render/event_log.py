@@ -1,161 +1,186 @@
-"""Events as people read them: who said what, which tool was called, what changed, what failed."""
+"""Events for people: who said what, which tool was called, what changed, what failed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adksess.cli.render.text import human_size, safe_text
-from adksess.store.document import json_bytes
+from adksess.cli.render.event_items import author_style, item_text
+from adksess.cli.render.styles import MUTED, WARNING
+from adksess.cli.render.text import safe_text
+from adksess.cli.render.times import moment
+from adksess.transfer.event_text import MAX_VALUE, describe
 from adksess.transfer.history import (
+    Event,
     compacted_positions,
-    content_parts,
     get_field,
     get_object,
+    invocation_id,
     rewound_positions,
     timestamp,
 )
+from adksess.transfer.status import open_calls
 
-_VALUE_LENGTH = 200
 _LONGEST_AUTHOR = 20
-_AUTHOR_STYLES = {"user": "bold green"}
+_MAX_LINES = 20
+"""Lines of one text that are shown, unless all of it is wanted."""
+
+
+@dataclass(frozen=True)
+class EventLayout:
+    """How events are shown. `full` cuts nothing, `verbose` adds invocation, time and tokens."""
+
+    verbose: bool = False
+    full: bool = False
+    utc: bool = False
+
+
+@dataclass(frozen=True)
+class EventView:
+    """The last events of a session as they were read, and how many the session has.
+
+    All of them count for marks and times, also where only some are shown.
+    """
+
+    events: Sequence[Event]
+    event_count: int
+
+    @cached_property
+    def open_ids(self) -> set[str]:
+        """The calls that wait for an answer."""
+        return {call.call_id for call in open_calls(self.events)}
+
+    @cached_property
+    def _rewound(self) -> set[int]:
+        return rewound_positions(self.events)
+
+    @cached_property
+    def _compacted(self) -> set[int]:
+        return compacted_positions(self.events)
+
+    def mark(self, position: int) -> str:
+        """Return `rewound`, `compacted`, or nothing. ADK keeps such events in the history."""
+        if position in self._rewound:
+            return "rewound"
+        return "compacted" if position in self._compacted else ""
+
+    def number(self, position: int) -> int:
+        """Return the number of an event in its session, from 1."""
+        return self.event_count - len(self.events) + position + 1
+
+    def seconds_since_previous(self, position: int) -> float | None:
+        """Return the seconds between an event and the one before; None for the first."""
+        if position == 0:
+            return None
+        return timestamp(self.events[position]) - timestamp(self.events[position - 1])
 
 
 class EventPrinter:
     """Prints events as they come, with a line for each new day."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, layout: EventLayout = EventLayout()) -> None:
+        self._console, self._layout = console, layout
         self._day = ""
         self._author_width = 0
 
-    def print(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Print some events, marking those that a rewind or a compaction among them undid."""
-        marks = _marks(events)
-        longest = max((len(_author(event)) for event in events), default=0)
+    def print(
+        self, view: EventView, positions: Sequence[int], *, console: Console | None = None
+    ) -> None:
+        """Print the events at some positions of a view."""
+        out = console or self._console
+        authors = {position: _author(view.events[position]) for position in positions}
+        longest = max(map(len, authors.values()), default=0)
         self._author_width = min(_LONGEST_AUTHOR, max(self._author_width, longest))
-        for event, mark in zip(events, marks, strict=True):
-            moment = _moment(event)
-            if (day := f"{moment:%Y-%m-%d}") != self._day:
-                self._console.print(Text(day, style="dim"))
+        for position, author in authors.items():
+            when = moment(timestamp(view.events[position]), utc=self._layout.utc)
+            if (day := f"{when:%Y-%m-%d}") != self._day:
+                out.print(Text(day, style=MUTED))
                 self._day = day
-            self._console.print(_row(event, moment, mark, self._author_width))
+            out.print(self._row(view, position, f"{when:%H:%M:%S}", author, out.width))
+
+    def _row(self, view: EventView, position: int, time: str, author: str, width: int) -> Table:
+        table = Table.grid(padding=(0, 1, 0, 0))
+        table.add_column(style=MUTED, no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", width=self._author_width)
+        table.add_column(overflow="fold")
+        event, mark = view.events[position], view.mark(position)
+        room = max(20, width - len(time) - self._author_width - 2)
+        longest = None if self._layout.full else MAX_VALUE
+        lines = [
+            folded(item_text(item), None if self._layout.full else room)
+            for item in describe(event, view.open_ids, longest=longest)
+        ]
+        content = Text("\n").join(lines)
+        if mark:
+            content = Text.assemble((f"[{mark}] ", WARNING), (content.plain, MUTED))
+        if self._layout.verbose:
+            content = Text("\n").join([Text(_details(view, position), style=MUTED), content])
+        table.add_row(time, Text(author, style=author_style(author)), content)
+        return table
 
 
-def _row(event: Mapping[str, Any], moment: datetime, mark: str, author_width: int) -> Table:
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=author_width)
-    table.add_column(overflow="fold")
-    author = _author(event)
-    content = Text("\n").join(_lines(event)) or Text("(nothing)", style="dim")
-    if mark:
-        content = Text.assemble((f"[{mark}] ", "yellow"), content)
-        content.stylize("dim")
-    style = _AUTHOR_STYLES.get(author, "bold blue")
-    table.add_row(f"{moment:%H:%M:%S}", Text(author, style=style), content)
-    return table
+def folded(text: Text, width: int | None) -> Text:
+    """Return the first 20 lines of a text as wrapped to `width`, and how long it is.
+
+    None for `width` cuts nothing.
+    """
+    if width is None or (
+        len(text) <= _MAX_LINES * width // 2 and text.plain.count("\n") < _MAX_LINES
+    ):
+        return text
+    shown, left = Text(), _MAX_LINES
+    for line in text.split("\n"):
+        needed = max(1, -(-line.cell_len // width))
+        if needed > left:
+            line.truncate(left * width)
+        if left <= 0:
+            break
+        shown = line if left == _MAX_LINES else Text("\n").join([shown, line])
+        left -= needed
+    if len(shown) == len(text):
+        return text
+    more = Text(f"… {len(text):,} characters; --full shows all", style=MUTED)
+    return Text("\n").join([shown, more])
 
 
-def _author(event: Mapping[str, Any]) -> str:
+def _details(view: EventView, position: int) -> str:
+    """Return `#4 · invocation i-1 · +1.2 s · gemini-2.5-flash · 120 tokens (100 in, 20 out)`."""
+    event = view.events[position]
+    parts = [f"#{view.number(position)}"]
+    if name := invocation_id(event):
+        parts.append(f"invocation {name}")
+    if (seconds := view.seconds_since_previous(position)) is not None:
+        parts.append(f"{seconds:+.1f} s")
+    if model := get_field(event, "model_version"):
+        parts.append(str(model))
+    if tokens := token_text(get_object(event, "usage_metadata")):
+        parts.append(tokens)
+    return safe_text(" · ".join(parts))
+
+
+def token_text(usage: Any) -> str:
+    """Return `120 tokens (100 in, 20 out)` for the usage metadata of an event, or a sum of it."""
+    counts = {
+        name: value
+        for name in ("total", "prompt", "cached_content", "thoughts", "candidates")
+        if isinstance(value := get_field(usage, f"{name}_token_count"), int) and value
+    }
+    if not counts:
+        return ""
+    names = {
+        "prompt": "in",
+        "cached_content": "cached",
+        "thoughts": "thoughts",
+        "candidates": "out",
+    }
+    parts = ", ".join(f"{counts[key]:,} {name}" for key, name in names.items() if key in counts)
+    total = counts.get("total", sum(counts.get(n, 0) for n in ("prompt", "thoughts", "candidates")))
+    return f"{total:,} tokens" + (f" ({parts})" if parts else "")
+
+
+def _author(event: Event) -> str:
     return safe_text(str(event.get("author") or "?"))
-
-
-def _lines(event: Mapping[str, Any]) -> Iterator[Text]:
-    content = event.get("content")
-    if isinstance(content, Mapping):
-        for part in content_parts(content):
-            yield from _part(part)
-    if code := get_field(event, "error_code"):
-        message = get_field(event, "error_message") or ""
-        yield Text(safe_text(f"error {code}: {message}", multiline=True), style="red")
-    actions = event.get("actions")
-    if isinstance(actions, Mapping):
-        yield from _actions(actions)
-    if event.get("output") is not None:
-        yield Text.assemble(("output ", "magenta"), _short(event["output"]))
-
-
-def _part(part: Mapping[str, Any]) -> Iterator[Text]:
-    if text := part.get("text"):
-        is_thought = bool(part.get("thought"))
-        shown = safe_text(str(text), multiline=True)
-        yield Text(
-            f"(thought) {shown}" if is_thought else shown, style="italic" if is_thought else ""
-        )
-    if call := get_object(part, "function_call"):
-        arguments = _pairs(call.get("args") or {}, "=")
-        yield Text.assemble(
-            ("→ ", "magenta"), (safe_text(str(call.get("name"))), "magenta"), f"({arguments})"
-        )
-    if answer := get_object(part, "function_response"):
-        name = safe_text(str(answer.get("name")))
-        yield Text.assemble(
-            ("← ", "magenta"), (name, "magenta"), " ", _short(answer.get("response"))
-        )
-    if blob := get_object(part, "inline_data"):
-        size = human_size(len(str(blob.get("data") or "")) * 3 // 4)
-        yield Text(f"<{_mime(blob)}, {size}>", style="cyan")
-    if file := get_object(part, "file_data"):
-        uri = get_field(file, "file_uri") or ""
-        yield Text(safe_text(f"<{_mime(file)}, {uri}>"), style="cyan")
-    if code := get_object(part, "executable_code"):
-        yield Text(safe_text(str(code.get("code")), multiline=True), style="cyan")
-    if result := get_object(part, "code_execution_result"):
-        yield Text.assemble(("= ", "cyan"), safe_text(str(result.get("output")), multiline=True))
-
-
-def _actions(actions: Mapping[str, Any]) -> Iterator[Text]:
-    if delta := get_field(actions, "state_delta"):
-        yield Text.assemble(("state ", "yellow"), _pairs(delta, " = "))
-    if delta := get_field(actions, "artifact_delta"):
-        yield Text.assemble(("artifact ", "yellow"), _pairs(delta, " version "))
-    if agent := get_field(actions, "transfer_to_agent"):
-        yield Text.assemble(("transfer to ", "yellow"), safe_text(str(agent)))
-    if actions.get("escalate"):
-        yield Text("escalate", style="yellow")
-    if invocation := get_field(actions, "rewind_before_invocation_id"):
-        yield Text.assemble(("rewind to before ", "yellow"), safe_text(str(invocation)))
-    if compaction := actions.get("compaction"):
-        summary = get_field(compaction, "compacted_content") or {}
-        yield Text("compaction of the events before:", style="yellow")
-        for part in content_parts(summary):
-            yield from _part(part)
-
-
-def _marks(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return `rewound`, `compacted` or nothing for each event: ADK keeps them in the history."""
-    marks = [""] * len(events)
-    for position in compacted_positions(events):
-        marks[position] = "compacted"
-    for position in rewound_positions(events):
-        marks[position] = "rewound"
-    return marks
-
-
-def _moment(event: Mapping[str, Any]) -> datetime:
-    try:
-        return datetime.fromtimestamp(timestamp(event)).astimezone()
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0).astimezone()
-
-
-def _mime(blob: Mapping[str, Any]) -> str:
-    return safe_text(str(get_field(blob, "mime_type") or "data"))
-
-
-def _pairs(values: Any, between: str) -> str:
-    if not isinstance(values, Mapping):
-        return _short(values)
-    return ", ".join(f"{safe_text(str(k))}{between}{_short(v)}" for k, v in values.items())
-
-
-def _short(value: Any) -> str:
-    """A value as JSON, cut to a readable length."""
-    text = json_bytes(value).decode()
-    if len(text) > _VALUE_LENGTH:
-        text = f"{text[:_VALUE_LENGTH]}… ({len(text):,} characters)"
-    return safe_text(text)

@@ -148,6 +148,11 @@ def parse_paths(columns: Sequence[str]) -> list[StatePath]:
         raise UsageProblem(f"--column {exc}") from exc
 
 
+def status_style(status: Status) -> str:
+    """Return the color of a status."""
+    return _STATUS_STYLES[status]
+
+
 def waiting_text(call: OpenCall) -> str:
     """Return what a call waits for, not escaped: `confirmation of refund(amount=5)`."""
     arguments = ", ".join(f"{k}={_folded(v)}" for k, v in call.arguments.items())

@@ -9,7 +9,6 @@ from adksess.cli.commands.show.read import ShownSession, is_wanted
 from adksess.cli.render.event_log import EventPrinter, EventView
 from adksess.cli.render.json_output import write_json
 from adksess.cli.render.live import poll, report_outage
-from adksess.cli.runner import with_store
 from adksess.store.document import parse_events
 from adksess.store.errors import SessionNotFound
 from adksess.store.store import SessionStore
@@ -18,40 +17,38 @@ from adksess.transfer.redaction import redact_event
 _POLL_SECONDS = 0.5
 
 
-def follow(options: ShowOptions, session: ShownSession, printer: EventPrinter) -> None:
+async def follow(
+    store: SessionStore, options: ShowOptions, session: ShownSession, printer: EventPrinter
+) -> None:
     """Print new events until `q` or Ctrl-C. An outage is reported on stderr, and survived.
 
     Raises SessionNotFound when the session is deleted or expires.
     """
-    ref = session.summary.ref
-    seen = session.event_count
+    ref, seen = session.summary.ref, session.event_count
     sys.stdout.flush()
 
-    async def work(store: SessionStore) -> None:
-        async def step() -> None:
-            nonlocal seen
-            found = await store.summaries([ref])
-            if not found:
-                raise SessionNotFound(f"Session {ref.path} was deleted or has expired.")
-            tail = found[0].tail
-            if tail is None:
-                return
-            seen = min(seen, tail.event_count)  # a trim has dropped some
-            if tail.event_count == seen:
-                return
-            stored = await store.read(ref, last=tail.event_count - seen)
-            if stored is None:
-                return
-            # events that were appended since the summary are printed by the next poll
-            new = parse_events(stored.document)[: tail.event_count - seen]
-            first = stored.document.tail.event_count - len(stored.document.events)
-            seen = first + len(new)
-            _print([event for event in new if is_wanted(event, options)], options, printer, seen)
+    async def step() -> None:
+        nonlocal seen
+        found = await store.summaries([ref])
+        if not found:
+            raise SessionNotFound(f"Session {ref.path} was deleted or has expired.")
+        tail = found[0].tail
+        if tail is None:
+            return
+        seen = min(seen, tail.event_count)  # a trim has dropped some
+        if tail.event_count == seen:
+            return
+        stored = await store.read(ref, last=tail.event_count - seen)
+        if stored is None:
+            return
+        # events that were appended since the summary are printed by the next poll
+        new = parse_events(stored.document)[: tail.event_count - seen]
+        first = stored.document.tail.event_count - len(stored.document.events)
+        seen = first + len(new)
+        _print([event for event in new if is_wanted(event, options)], options, printer, seen)
 
-        outage = report_outage(options.settings, utc=options.utc)
-        await poll(step, _POLL_SECONDS, outage=outage, answered=True)
-
-    with_store(options.settings, work)
+    outage = report_outage(options.settings, utc=options.utc)
+    await poll(step, _POLL_SECONDS, outage=outage, answered=True)
 
 
 def _print(

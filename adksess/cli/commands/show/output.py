@@ -46,21 +46,24 @@ def show_sessions(options: ShowOptions, name: str | None) -> None:
         require_terminal()
         name = _chosen(options).key
 
-    async def read(store: SessionStore) -> tuple[list[ShownSession], Sequence[str]]:
-        summaries, missing = await find(store, options, name)
-        return [await read_session(store, options, one) for one in summaries], missing
-
-    sessions, missing = with_store(options.settings, read)
     layout = EventLayout(verbose=options.verbose, full=options.full, utc=options.utc)
     printer = EventPrinter(stdout(), layout)
-    for number, session in enumerate(sessions):
+
+    async def work(store: SessionStore) -> tuple[list[ShownSession], Sequence[str]]:
+        summaries, missing = await find(store, options, name)
+        sessions = [await read_session(store, options, one) for one in summaries]
+        if options.follow:  # in one event loop: Ctrl-C between two would print a traceback
+            _print(options, sessions[0], printer)
+            await follow(store, options, sessions[0], printer)
+        return sessions, missing
+
+    sessions, missing = with_store(options.settings, work)
+    for number, session in enumerate(() if options.follow else sessions):
         if number and options.output is ShowOutput.PRETTY:
             stdout().print()
         _print(options, session, printer)
     for sentence in missing:
         stderr().print(message("error", sentence))
-    if options.follow:
-        follow(options, sessions[0], printer)
     if missing:
         raise typer.Exit(ExitCode.NOT_FOUND)
 
@@ -77,6 +80,9 @@ def _print(options: ShowOptions, session: ShownSession, printer: EventPrinter) -
     if options.output is ShowOutput.PRETTY:
         with paged(stdout(), is_wanted=options.pager and not options.follow) as console:
             _print_pretty(console, options, session, printer)
+        is_part = len(session.shown) < session.event_count and not options.selects_events
+        if is_part and not options.state_only:
+            stderr().print("--events all shows the whole history.", style=MUTED)
     elif options.state_only:
         write_json(whole_state(session))
     elif options.output is ShowOutput.JSON:
@@ -126,8 +132,6 @@ def _print_pretty(
     heading = f"Events, {part}{shown:,} of {total:,}" if shown < total else f"Events ({total:,})"
     console.print(Text(heading, style="bold"))
     printer.print(view, session.shown, console=console)
-    if shown < total and not options.selects_events:
-        stderr().print("--events all shows the whole history.", style=MUTED)
 
 
 def _transcript(options: ShowOptions, session: ShownSession) -> Transcript:

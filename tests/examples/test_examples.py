@@ -77,3 +77,18 @@ def test_notebook(
     assert out.startswith("s1 T 12\n")
     assert len(out.splitlines()) == 12
     assert database.keys("*") == []
+
+
+def test_maintenance(database: redis.Redis, valkey_url: str) -> None:
+    texts = ("the key is under the mat", "I will remember", "thanks")
+    store_session(valkey_url, "remember", "ada", "s1", texts=texts, title="Keys")
+    command = [sys.executable, str(HERE / "maintenance.py")]
+    environment = {**os.environ, "REDIS_URL": valkey_url, "PYTHONPATH": str(HERE.parents[1])}
+    printed = subprocess.check_output(command, env=environment, text=True).splitlines()
+    listed, found, fork, trimmed = printed
+    assert listed == "remember/ada/s1 Keys 3"
+    assert found == "event 1 of remember/ada/s1: the key is under the mat"
+    assert fork.startswith("remember/ada/")
+    assert fork.endswith(" has 2 events")
+    assert trimmed.startswith("2 events dropped, ")
+    assert len(database.keys("session:*")) == 2

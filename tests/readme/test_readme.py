@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import typer
 
 from adksess.cli.app import app
+from adksess.store.store import SessionStore
 from tests.readme import pages
 from tests.readme.blocks import blocks, masked
 from tests.readme.pages import COMMANDS, PAGES, README, ROOT
@@ -224,3 +226,16 @@ def test_every_page_is_linked_from_the_readme() -> None:
 def test_ci_runs_the_documented_test_command() -> None:
     assert "make test\n" in pages.code_blocks(README, "sh")
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_library_page_names_existing_methods_and_modules() -> None:
+    sections = pages.sections(pages.GITHUB / "docs" / "library.md", 2)
+    methods = re.findall(r"`(\w+)\(", sections["SessionStore"].partition("| method")[2])
+    assert len(methods) > 10
+    for method in methods:
+        assert hasattr(SessionStore, method), method
+    places = re.findall(
+        r"`(adksess\.\w+\.\w+)(?:\.(\w+))?", sections["Operations on top of the store"]
+    )
+    for module, name in places:
+        assert not name or hasattr(import_module(module), name), f"{module}.{name}"

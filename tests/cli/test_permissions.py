@@ -6,7 +6,10 @@ import redis
 from tests.cli.sessions import store_session
 from tests.conftest import Run
 
-KEYS = "~session:* ~user_sessions:* ~app_state:* ~user_state:*"
+KEYS = (
+    "~session:* ~user_sessions:* ~app_sessions:* ~session_apps ~session_index "
+    "~app_state:* ~user_state:*"
+)
 ENOUGH_TO_SCAN = "+eval +evalsha +scan +ping +info +select +dbsize +type"
 
 

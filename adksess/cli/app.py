@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from importlib.abc import InspectLoader
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from adksess.cli.command import Command, with_plain_flags
-from adksess.cli.errors import KNOWN, ExitCode, fail, naming
+from adksess.cli.errors import KNOWN, ExitCode, debugging, fail, naming
 from adksess.cli.render.streams import OutputError, prepared_streams
 
 _PANELS = {
@@ -125,6 +126,12 @@ def _root(
     no_color: Annotated[
         bool, typer.Option("--no-color", help="Print no colors; so does NO_COLOR=1.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Show tracebacks of errors and the commands sent to Redis, no secrets."
+        ),
+    ] = False,
 ) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
@@ -135,9 +142,10 @@ def main() -> None:
     if "_ADKSESS_COMPLETE" in os.environ:
         # A completion script that Typer installed for an earlier version: it evaluates the answer.
         sys.exit(ExitCode.OK)
-    if _take_no_color(sys.argv):
+    if _take("--no-color"):
         os.environ["NO_COLOR"] = "1"
-    with prepared_streams() as (output, messages):
+    debugs = _take("--debug")
+    with prepared_streams() as (output, messages), debugging() if debugs else nullcontext():
         code = _run()
         try:
             output.flush()
@@ -161,9 +169,9 @@ def _run() -> int:
         close_embedded()
 
 
-def _take_no_color(words: list[str]) -> bool:
-    """Remove --no-color, which is allowed anywhere, and return whether it was given."""
-    if "--no-color" not in words or "adk" in words[1:2]:  # ADK has its own options
+def _take(option: str) -> bool:
+    """Remove an option that is allowed anywhere, and return whether it was given."""
+    if option not in sys.argv or "adk" in sys.argv[1:2]:  # ADK has its own options
         return False
-    words.remove("--no-color")
+    sys.argv.remove(option)
     return True

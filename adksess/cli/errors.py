@@ -94,6 +94,36 @@ def naming(ctx: typer.Context) -> Iterator[None]:
         raise
 
 
+_debugs = False
+
+
+@contextmanager
+def debugging() -> Iterator[None]:
+    """Show tracebacks of errors, and the commands that are sent to Redis, on stderr."""
+    import logging
+
+    from adksess.cli.render.console import stderr
+    from adksess.cli.render.text import safe_text
+    from adksess.store import command_log
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = f"redis: {record.getMessage()}"
+            stderr().print(safe_text(text), style="dim", markup=False, soft_wrap=True)
+
+    global _debugs
+    handler, level = Handler(), command_log.logger.level
+    command_log.logger.addHandler(handler)
+    command_log.logger.setLevel(logging.DEBUG)
+    _debugs = True
+    try:
+        yield
+    finally:
+        _debugs = False
+        command_log.logger.setLevel(level)
+        command_log.logger.removeHandler(handler)
+
+
 def exit_code_of(exc: BaseException) -> ExitCode:
     """Return the exit code of a known error, FAILED for any other."""
     return next((code for kind, code in EXIT_CODES if isinstance(exc, kind)), ExitCode.FAILED)
@@ -103,7 +133,14 @@ def fail(exc: BaseException) -> ExitCode:
     """Print `error: sentence` on stderr and return the exit code. Silent for Ctrl-C."""
     from adksess.cli.render.console import message, stderr
     from adksess.cli.render.streams import OutputClosed
+    from adksess.cli.render.text import safe_text
 
+    if _debugs:
+        import traceback
+
+        lines = "".join(traceback.format_exception(exc)).rstrip()
+        text = safe_text(_PASSWORD.sub(r"\1***@", lines), multiline=True)
+        stderr().print(text, style="dim", markup=False, soft_wrap=True)
     if isinstance(exc, Declined):
         stderr().print(str(exc))
     elif not isinstance(exc, KeyboardInterrupt | OutputClosed):

@@ -1,7 +1,9 @@
 """The connections of the store: redis-py's, with cancellation, idle checks and server modes."""
 
 import asyncio
+import logging
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from redis import exceptions
 from redis.asyncio.connection import SSLConnection
 
-from adksess.store import cancellation
+from adksess.store import cancellation, command_log
 from adksess.store.redis_errors import NoTls, WrongMode
 from adksess.store.settings import TIMEOUT
 
@@ -187,7 +189,14 @@ def _close_socket(transport: asyncio.WriteTransport) -> None:
         sock.close()
 
 
-@cache  # a client is made for each event loop, and Runner.run() starts one for each call
+def _logged(pack: Callable[..., Any]) -> Callable[..., Any]:
+    def pack_command(self: Any, *words: Any) -> Any:
+        command_log.logger.debug("%s", command_log.describe(words))
+        return pack(self, *words)
+
+    return pack_command
+
+
 def connection_class(kind: Any, accepted_modes: tuple[str, ...] = ()) -> Any:
     """Return a subclass of a connection class of redis-py.
 
@@ -195,6 +204,12 @@ def connection_class(kind: Any, accepted_modes: tuple[str, ...] = ()) -> Any:
     mode than `accepted_modes` (empty for any), and packs commands with hiredis, which redis-py does
     in its blocking client alone: 5 % of an append.
     """
+    is_logged = command_log.logger.isEnabledFor(logging.DEBUG)
+    return _connection_class(kind, accepted_modes, is_logged=is_logged)
+
+
+@cache  # a client is made for each event loop, and Runner.run() starts one for each call
+def _connection_class(kind: Any, accepted_modes: tuple[str, ...], *, is_logged: bool) -> Any:
     members: dict[str, Any] = {"accepted_modes": accepted_modes}
     if HiredisRespSerializer is not None:
         pack = HiredisRespSerializer().pack
@@ -205,4 +220,6 @@ def connection_class(kind: Any, accepted_modes: tuple[str, ...] = ()) -> Any:
             return pack(*words)
 
         members["pack_command"] = pack_command
+    if is_logged:
+        members["pack_command"] = _logged(members.get("pack_command", kind.pack_command))
     return type(kind.__name__, (_Connection, kind), members)

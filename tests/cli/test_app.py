@@ -17,6 +17,7 @@ from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
 from adksess.embedded import EmbeddedUnavailable
 from adksess.store.errors import AdksessError, ServerUnavailable
+from tests.cli.sessions import store_session
 
 _MODULES = """
 import atexit, sys
@@ -231,3 +232,22 @@ def test_an_unknown_error_is_not_swallowed(
     monkeypatch.setattr(serving, "claim_port", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         cli("serve", "--demo")
+
+
+def test_debug_shows_tracebacks_and_commands_but_no_contents(
+    cli: Callable[..., Any], valkey_url: str
+) -> None:
+    name = store_session(valkey_url, "debug", "ada", "s1", texts=("my secret",)).path
+    result = cli("show", name, "-r", valkey_url, "--debug")
+    assert result.code == 0
+    assert "redis: HGETALL user_state:debug:ada\n" in result.err
+    assert "secret" not in result.err
+    wrong = "redis://:hidden@127.0.0.1:1"
+    for words in (("--debug", "list", "-r", wrong), ("show", "--debug", "nope", "-r", valkey_url)):
+        result = cli(*words)
+        assert result.code in (3, 4)
+        assert "Traceback (most recent call last)" in result.err
+        assert "\nerror: " in result.err
+        assert "hidden" not in result.err
+    assert "redis: " not in cli("show", name, "-r", valkey_url).err
+    assert "Traceback" not in cli("show", "nope", "-r", valkey_url).err

@@ -1,4 +1,11 @@
-"""Mixed load, run by hand: python -m tests.soak [MINUTES]. Prints numbers that must not grow."""
+"""Load that is run by hand.
+
+python -m tests.soak [MINUTES]          mixed load; prints numbers that must not grow
+python -m tests.soak index [MINUTES]    writers and a server are killed, then indexes and documents
+                                        compared (16 writers, 1 minute by default)
+python -m tests.soak cancel [MINUTES]   every append on an uneven network may be cancelled; order
+                                        and sessions are compared
+"""
 
 import asyncio
 import gc
@@ -7,13 +14,17 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import redis
 from google.adk.sessions.base_session_service import GetSessionConfig
 
 from adksess import RedisSessionService
+from tests.churn import prove
 from tests.events import event
+from tests.faults.proxy import proxy
 from tests.servers import running, valkey_binary
 
 WORKERS = 16
@@ -91,5 +102,48 @@ async def main(minutes: float) -> None:
         await soak.service.aclose()
 
 
+async def index(minutes: float) -> None:
+    """Kill writers and the server, then compare indexes and documents."""
+    persistent = {"appendonly": "yes", "appendfsync": "always"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(valkey_binary(), Path(folder), **persistent) as server,
+    ):
+        print(await prove(server, minutes * 60))
+
+
+async def cancel(minutes: float) -> None:
+    """Cancel appends at any moment, on connections of different latency."""
+    chance = random.Random(1)
+    end = time.monotonic() + minutes * 60
+    counts: Counter[str] = Counter()
+
+    async def write(service: RedisSessionService) -> None:
+        session = await service.create_session(app_name="soak", user_id="ada")
+        for number in range(20):
+            task = asyncio.create_task(service.append_event(session, event(f"{number}")))
+            await asyncio.wait([task], timeout=chance.uniform(0, 0.04))
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            counts["cancelled"] += task.cancelled()
+            assert len(session.events) == number + 1
+        names = {"app_name": "soak", "user_id": "ada", "session_id": session.id}
+        assert await service.get_session(**names) == session
+        await service.delete_session(**names)
+        counts["sessions"] += 1
+
+    with tempfile.TemporaryDirectory() as folder, running(valkey_binary(), Path(folder)) as server:
+        async with proxy(server.port, latency=lambda: chance.uniform(0.000_25, 0.01)) as between:
+            while time.monotonic() < end:  # new connections, with new latencies
+                async with RedisSessionService(f"{between.url}?conflict=reject") as service:
+                    await asyncio.gather(*(write(service) for _ in range(40)))
+    print(f"{counts['sessions']:,} sessions in order, {counts['cancelled']:,} cancelled appends")
+
+
+MODES = {"index": (index, 1), "cancel": (cancel, 1)}
+
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 20))
+    mode, default = MODES.get(sys.argv[1] if len(sys.argv) > 1 else "", (main, 20))
+    minutes = sys.argv[2:] if mode is not main else sys.argv[1:]
+    asyncio.run(mode(float(minutes[0]) if minutes else default))

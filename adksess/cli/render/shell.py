@@ -21,6 +21,7 @@ def url_word(settings: Settings, **options: str) -> str:
     of a name counts.
     """
     if not holds_secret(settings):
+        options |= {"single_slot": "true"} if settings.single_slot else {}
         return shlex.quote(_with_options(settings.redacted, "?" in settings.redacted, options))
     return f'"{_with_options(f"${URL_VARIABLE}", "?" in settings.url, options)}"'
 

@@ -204,6 +204,9 @@ def test_other_banners() -> None:
     assert next_command(prefixed) == "adksess list --prefix prod:"
     named = Connection(Settings.parse("redis://db/0?a=b"), "--redis-url")
     assert next_command(replace(BANNER, connection=named)) == "adksess list -r 'redis://db/0?a=b'"
+    slot = Connection(Settings.parse("redis://db?ttl=7d&single_slot=true"), "--redis-url")
+    command = next_command(replace(BANNER, connection=slot))
+    assert command == "adksess list -r 'redis://db?single_slot=true'"
     server = Server("prod", "redis://:geheim@db/0", prefix="p:", protected=True)
     settings = Settings.parse(server.url, prefix="p:")
     by_name = replace(BANNER, connection=Connection(settings, "--server", server))

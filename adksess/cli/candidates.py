@@ -1,4 +1,4 @@
-"""Words that shell completion offers from Redis: quick, and none when Redis does not answer."""
+"""Words that shell completion offers: quick, and none when Redis does not answer."""
 
 import re
 from collections.abc import Callable
@@ -36,6 +36,16 @@ def complete_app(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_user(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return users that have sessions."""
     return _complete(ctx, incomplete, lambda ref: ref.user_id)
+
+
+def complete_server(incomplete: str) -> list[str]:
+    """Return names of servers in config.toml."""
+    from adksess.cli.config import read_config
+
+    with suppress(Exception):
+        names = (name for name in sorted(read_config().servers) if name.startswith(incomplete))
+        return list(filter(_HARMLESS.fullmatch, names))
+    return []
 
 
 def _complete(

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from adksess.cli.candidates import complete_server
 from adksess.store.durations import parse_duration
 from adksess.store.errors import InvalidURL
 from adksess.store.settings import DEFAULT_URL, Settings
@@ -74,6 +75,7 @@ class ConnectionOptions:
             metavar="NAME",
             help="A server of config.toml (see adksess servers). Environment: ADKSESS_SERVER.",
             show_default=False,
+            autocompletion=complete_server,
             rich_help_panel=_CONNECTION,
         ),
     ] = None

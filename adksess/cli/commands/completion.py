@@ -97,10 +97,16 @@ def _in_command(
         yield from _options(found, ctx, word)
         return
     else:
-        param = next((p for p in found.params if p.param_type_name == "argument"), None)
+        arguments = (p for p in found.params if p.param_type_name == "argument")
+        param = next((p for p in arguments if p.nargs == -1 or not _is_given(ctx, p)), None)
     if param is not None:
         for item in param.shell_complete(ctx, word):
             yield from _starting(word, [(item.value, "")])
+
+
+def _is_given(ctx: typer.Context, param: Any) -> bool:
+    source = ctx.get_parameter_source(param.name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _options(found: Any, ctx: typer.Context, word: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from adksess.cli.candidates import complete_server
 from adksess.cli.command import command
 from adksess.cli.errors import UsageProblem
 from adksess.cli.options import OutputFormat, OutputOption
@@ -43,7 +44,13 @@ def servers(
         Action, typer.Argument(help="What to do.", show_default=True, metavar="ACTION")
     ] = Action.LIST,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The server's name.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="The server's name.",
+            show_default=False,
+            autocompletion=complete_server,
+        ),
     ] = None,
     url: Annotated[
         str | None,

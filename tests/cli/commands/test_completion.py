@@ -80,6 +80,19 @@ def test_only_words_that_mean_themselves_are_offered(run: Run, valkey_url: str) 
     assert completed(run, "show", "demo") == ["demo/ada/-9"]
 
 
+def test_names_of_servers(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("ADKSESS_CONFIG", str(config))
+    assert completed(run, "list", "--server", "") == []
+    tables = (f"[servers.{name}]\nurl = 'redis://h'\n" for name in ("prod", "dev", '"$(id)"'))
+    config.write_text("".join(tables))
+    assert completed(run, "list", "-s", "") == ["dev", "prod"]
+    assert completed(run, "list", "--server", "p") == ["prod"]
+    assert completed(run, "servers", "use", "d") == ["dev"]
+    config.write_text("broken")
+    assert completed(run, "list", "-s", "") == []
+
+
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "nonsense"])
 def test_silence_without_redis(run: Run, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("ADKSESS_REDIS_URL", url)

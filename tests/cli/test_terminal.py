@@ -108,7 +108,7 @@ def test_follow_prints_events_as_they_arrive(
         terminal.wait_for("and then")
         append_text(valkey_url, SessionRef("demo", "ada", "first"), "at last")
         terminal.wait_for("at last")
-        assert terminal.seen.count("hello there") == 1
+        assert terminal.seen.count("and then") == 1
         database.delete("session:demo:ada:first")
         assert terminal.end() == 3
         assert "deleted or has expired" in terminal.seen

@@ -1,10 +1,18 @@
-"""Backups and moves on a cluster, where a session and its index are on different nodes."""
+"""Backups, moves, search and tail on a cluster: a session and its index are on two nodes."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cli.sessions import store_session
+from adksess.store.filters import SessionFilter
+from adksess.store.keys import SessionRef
+from adksess.store.store import SessionStore
+from adksess.transfer.overview import read_statuses
+from adksess.transfer.search import SearchOptions, search
+from adksess.transfer.status import Status
+from adksess.transfer.tail import Tail
+from adksess.transfer.text_pattern import TextPattern
+from tests.cli.sessions import said, store_session
 from tests.cluster import running_cluster
 
 
@@ -29,3 +37,26 @@ def test_round_trip(cli: Callable[..., Any], tmp_path: Path, target_url: str) ->
 def _documents(path: Path) -> set[bytes]:
     lines = path.read_bytes().splitlines()
     return {line.partition(b',"document":')[2] for line in lines}
+
+
+async def test_search_tail_and_status(tmp_path: Path) -> None:
+    with running_cluster(tmp_path / "cluster") as cluster:
+        async with SessionStore(cluster.url) as store:
+            refs = [SessionRef("demo", f"user{n % 3}", f"s{n}") for n in range(12)]
+            tail = Tail(store, SessionFilter())
+            await tail.start()
+            for number, ref in enumerate(refs):
+                await store.create(ref)
+                stamp = await store.now()
+                event = said("user", f"needle {number}", timestamp=stamp)
+                await store.append(ref, event, timestamp=stamp)
+            given: list[SessionRef] = []
+            while len(given) < len(refs):
+                given += [new.ref for new in await tail.poll()]
+            assert sorted(given) == sorted(refs)
+            assert await tail.poll() == []
+            options = SearchOptions(TextPattern("needle"))
+            found = [m async for ms in search(store, SessionFilter(), options) for m in ms]
+            assert {match.ref for match in found} == set(refs)
+            statuses = await read_statuses(store, refs)
+            assert {item.status for item in statuses.values()} == {Status.UNANSWERED}

@@ -9,6 +9,7 @@ from adksess.cli.preview import print_preview
 from adksess.cli.prompts import Target, confirm
 from adksess.cli.render.console import message, stderr, stdout
 from adksess.cli.render.progress import Meter
+from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import counted, human_size, safe_text
 from adksess.cli.runner import with_store
 from adksess.cli.selection import warn_of
@@ -102,7 +103,7 @@ def _back_up(
         written = with_store(settings, lambda store: export(store, file.write))
     if not answer.quiet:
         text = f"Wrote {counted(len(written), 'session')} to {path}."
-        stderr().print(safe_text(text), style="dim", markup=False)
+        stderr().print(safe_text(text), style=MUTED, markup=False)
     kept = {session.ref for session in written}
     warn_of([s for s in options.sessions if s.ref not in kept and not s.tail])
     return replace(options, sessions=written, unchanged_only=True)
@@ -151,7 +152,7 @@ def _print_report(report: DeletionReport, answer: ChangeOptions, *, asked_for_st
     _print(f"{text}.", answer)
     if asked_for_state and not answer.quiet:
         stderr().print(
-            "Artifacts and memory are stored by other services and were not deleted.", style="dim"
+            "Artifacts and memory are stored by other services and were not deleted.", style=MUTED
         )
 
 

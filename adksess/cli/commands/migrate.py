@@ -10,6 +10,7 @@ from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import DryRunOption, OneAppOption
+from adksess.cli.render.styles import MUTED
 
 if TYPE_CHECKING:
     from adksess.adk.migrate import MigrateOptions
@@ -178,7 +179,7 @@ def _detect(place: "Settings | str", app: str | None) -> None:
     if any(name != LayoutName.ADKSESS for name, _, _ in layouts):
         stderr().print(
             f"Migrate them with adksess migrate --from {where}; --dry-run tries it.",
-            style="dim",
+            style=MUTED,
             markup=False,
         )
 
@@ -230,7 +231,7 @@ def _print_report(report: "MigrationReport", *, dry_run: bool, is_service: bool)
             parts.append(f"{number:,} {text}")
     stdout().print(", ".join(parts) + ".", markup=False)
     if is_service and copied:
-        console.print("They do not expire there: databases have no expiry.", style="dim")
+        console.print("They do not expire there: databases have no expiry.", style=MUTED)
     elif (copied or converted) and not dry_run:
         unchanged = "Nothing else in the source was" if converted else "The source was not"
-        console.print(f"{unchanged} changed. See the sessions with adksess list", style="dim")
+        console.print(f"{unchanged} changed. See the sessions with adksess list", style=MUTED)

@@ -11,6 +11,7 @@ from adksess.cli.candidates import complete_server
 from adksess.cli.command import command
 from adksess.cli.errors import UsageProblem
 from adksess.cli.options import OutputFormat, OutputOption
+from adksess.cli.render.styles import GOOD
 
 if TYPE_CHECKING:
     from adksess.cli.config import Config, Server
@@ -185,7 +186,7 @@ def _print_table(config: "Config", current: str | None, origins: list[str]) -> N
             *(["protected"] if server.protected else []),
         ]
         rows.add_row(
-            Text("*" if fields["current"] else "", style="bold green"),
+            Text("*" if fields["current"] else "", style=f"bold {GOOD}"),
             Text(safe_text(server.name), style="bold"),
             Text(fields["url"]),
             Text(safe_text(", ".join(notes))),

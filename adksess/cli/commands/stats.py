@@ -10,6 +10,7 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.options import FilterOptions, OutputFormat, OutputOption
+from adksess.cli.render.styles import MUTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ def stats(
         write_json(_fields(found, by, hours=hours))
         return
     if found.explanation:
-        stderr().print(found.explanation, style="dim", markup=False)
+        stderr().print(found.explanation, style=MUTED, markup=False)
         return
     print_statistics(found, by_user=by is GroupBy.USER, by_hour=hours)
     if found.unreadable:

@@ -15,6 +15,7 @@ from adksess.cli.options import (
     OutputFormat,
     OutputOption,
 )
+from adksess.cli.render.styles import ID, MUTED, WARNING
 
 if TYPE_CHECKING:
     from adksess.cli.prompts import Target
@@ -136,7 +137,7 @@ def _explain_empty(
     elif is_change:
         stdout().print("Nothing to change.")
     text = with_store(settings, lambda store: explain_empty(store, selection.filters))
-    stderr().print(safe_text(text), style="dim", markup=False)
+    stderr().print(safe_text(text), style=MUTED, markup=False)
 
 
 async def _set(
@@ -161,7 +162,7 @@ def _print_some(sessions: "Sequence[SessionSummary]", output: OutputFormat, limi
     _print(shown, output)
     if len(shown) < len(sessions):
         stderr().print(
-            f"{len(shown):,} of {len(sessions):,} sessions; -n 0 shows all.", style="dim"
+            f"{len(shown):,} of {len(sessions):,} sessions; -n 0 shows all.", style=MUTED
         )
 
 
@@ -199,11 +200,11 @@ def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:
     table.add_column("EXPIRES IN", no_wrap=True)
     table.add_column("SECONDS", justify="right", no_wrap=True)
     for session, seconds in rows:
-        words = Text("never", style="yellow")
+        words = Text("never", style=WARNING)
         if seconds is not None:
             words = Text(format_duration(seconds))
         table.add_row(
-            Text(safe_text(session.ref.session_id), style="cyan"),
+            Text(safe_text(session.ref.session_id), style=ID),
             words,
             "-" if seconds is None else str(seconds),
         )

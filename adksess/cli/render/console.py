@@ -6,12 +6,13 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from adksess.cli.render.styles import ERROR, ID, WARNING
 from adksess.cli.render.text import safe_text
 
 # Rich assumes 80 columns where there is no terminal, and would cut rows of data to fit.
 _PIPE_WIDTH = 1000
 
-_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+_STYLES = {"error": f"bold {ERROR}", "warning": f"bold {WARNING}", "note": f"bold {ID}"}
 
 
 def stdout() -> Console:

@@ -1,8 +1,12 @@
 """`adksess stats`: totals per app, activity per day."""
 
-import pytest
+import time
 
-from tests.cli.sessions import store_session
+import pytest
+import redis
+
+from adksess.store.keys import SessionRef
+from tests.cli.sessions import NOW, put_document, said, store_session
 from tests.conftest import Run
 
 
@@ -21,3 +25,35 @@ def test_stats(run: Run, valkey_url: str) -> None:
     run("flush", "--yes")
     assert run("stats", "-o", "json").json["apps"] == []
     assert run("stats").code == 0
+
+
+_TABLES = {
+    80: [
+        "APP     SESSIONS USERS EVENTS      SIZE    OLDEST    NEWEST NO TTL",
+        "support        3     2      6    1.4 kB   2 h ago   2 h ago      0",
+        "weather        1     1      0 308 bytes 1 day ago 1 day ago      1",
+    ],
+    120: [
+        "APP      SESSIONS  USERS  EVENTS       SIZE     OLDEST     NEWEST  NO TTL",
+        "support         3      2       6     1.4 kB    2 h ago    2 h ago       0",
+        "weather         1      1       0  308 bytes  1 day ago  1 day ago       1",
+    ],
+}
+
+
+@pytest.mark.parametrize("width", _TABLES)
+def test_the_whole_output(
+    run: Run, database: redis.Redis, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW + 7_200)
+    for number in range(3):
+        ref = SessionRef("support", f"user{number % 2}", f"s{number}")
+        put_document(database, ref, said("user", "hi"), said("support", "hello"), updated=NOW)
+    put_document(database, SessionRef("weather", "ada", "s1"), updated=NOW - 90_000, ttl=None)
+    assert run("stats", columns=width).out.splitlines() == [
+        *_TABLES[width],
+        "",
+        "Last activity by day (UTC), in sessions",
+        "2026-11-17  " + "█" * 13 + "▎" + " " * 26 + "  1",
+        "2026-11-18  " + "█" * 40 + "  3",
+    ]

@@ -8,13 +8,14 @@ from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import AgentsDirArgument, OutputFormat, OutputOption
+from adksess.cli.render.styles import ERROR, GOOD, ID, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from adksess.cli.commands.doctor.checks import Check
 
-_MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
+_MARKS = {"ok": ("ok", GOOD), "warn": ("warn", WARNING), "fail": ("FAIL", f"bold {ERROR}")}
 
 
 @command(
@@ -103,5 +104,5 @@ def _print(results: "Sequence[Check]") -> None:
             Text(safe_text(check.detail)),
         )
         if check.remedy:
-            rows.add_row("", "", Text(f"→ {safe_text(check.remedy)}", style="cyan"))
+            rows.add_row("", "", Text(f"→ {safe_text(check.remedy)}", style=ID))
     stdout().print(rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from adksess.cli.render.console import message, stderr
+from adksess.cli.render.styles import ID, MUTED
 from adksess.cli.render.text import counted, safe_text
 from adksess.cli.runner import with_store
 from adksess.store.errors import AdksessError
@@ -77,5 +78,5 @@ class _SessionLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         at = self._clock.formatTime(record, "%H:%M:%S")
-        line = Text.assemble((f"{at}  ", "dim"), (safe_text(record.getMessage()), "cyan"))
+        line = Text.assemble((f"{at}  ", MUTED), (safe_text(record.getMessage()), ID))
         stderr().print(line, soft_wrap=True)

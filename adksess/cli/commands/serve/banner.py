@@ -20,6 +20,7 @@ from adksess.cli.config import Server
 from adksess.cli.connection import Connection, ConnectionOptions
 from adksess.cli.render.console import message, stderr
 from adksess.cli.render.shell import URL_VARIABLE, holds_secret, url_word
+from adksess.cli.render.styles import ID, MUTED
 from adksess.cli.render.text import safe_text
 from adksess.embedded import EmbeddedServer
 from adksess.store.durations import format_duration
@@ -51,16 +52,16 @@ def print_banner(banner: Banner) -> None:
     """Print the banner on stderr."""
     console = stderr()
     heading = Text.assemble(
-        ("adksess", "bold cyan"),
+        ("adksess", f"bold {ID}"),
         f" {__version__} ",
-        (f"with ADK {version('google-adk')}, sessions in {banner.redis_server}", "dim"),
+        (f"with ADK {version('google-adk')}, sessions in {banner.redis_server}", MUTED),
     )
     rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(style=MUTED, no_wrap=True)
     rows.add_column(overflow="fold")
     labels = ("API" if banner.api else "Open", *[""] * _MAX_ADDRESSES)
     for label, url in zip(labels, addresses(banner), strict=False):
-        rows.add_row(label, Text(url, style="bold cyan"))
+        rows.add_row(label, Text(url, style=f"bold {ID}"))
     rows.add_row("Agents", Text(safe_text(", ".join(banner.agents))))
     settings = banner.connection.settings
     rows.add_row("Sessions", Text(settings.redacted))

@@ -56,7 +56,7 @@ class DocumentOperations(ScanOperations):
             if self.settings.is_cluster:  # the indexes are on other nodes
                 for item, answer in zip(items, answers, strict=True):
                     if answer > PutResult.EXISTS:
-                        await self._index_value(client, item.ref, item.value, item.ttl_ms)
+                        await self._index_value(client, item)
             return answers
 
         if not items:
@@ -85,7 +85,7 @@ class DocumentOperations(ScanOperations):
             # an earlier attempt may have replaced it and lost its reply
             is_done = code == 1 or (code == 2 and attempt > 0)
             if is_done and self.settings.is_cluster:
-                await self._index_on_cluster(client, ref, left, second)
+                await self._index_on_cluster(client, ref, left, second, keep_newer=False)
             return is_done
 
         try:
@@ -171,11 +171,12 @@ class DocumentOperations(ScanOperations):
             [item.value, ttl_ms, *self._names(item.ref), second, int(replace)],
         )
 
-    async def _index_value(
-        self, client: Client, ref: SessionRef, value: bytes, ttl_ms: int | None
-    ) -> None:
-        second = updated_second(tail_of(value, ref))
-        await self._index_on_cluster(client, ref, NEVER if ttl_ms is None else ttl_ms, second)
+    async def _index_value(self, client: Client, item: StoredValue) -> None:
+        """Index a document on a cluster, with the expiry that it has."""
+        left = await scripts.execute(client, "PTTL", self.keys.session(item.ref))
+        second = updated_second(tail_of(item.value, item.ref))
+        if left != _EXPIRED:
+            await self._index_on_cluster(client, item.ref, left, second, keep_newer=False)
 
     def _document_keys(self, ref: SessionRef) -> list[bytes]:
         """The keys that a script which writes a document needs."""

@@ -159,21 +159,31 @@ class IndexOperations(StoreBase):
         ]
 
     def _index_calls(
-        self, ref: SessionRef, ttl_ms: int, second: int = NOW
+        self, ref: SessionRef, ttl_ms: int, second: int = NOW, *, keep_newer: bool = True
     ) -> list[tuple[Argument, ...] | ScriptCall]:
-        """Calls that add a session to the indexes, each in one slot."""
+        """Calls that add a session to the indexes, each in one slot.
+
+        A newer score in the app's index stays, unless a document was replaced.
+        """
         user_index, app_index, apps = self._index_keys(ref)
         member = self.keys.app_member(ref)
         return [
             ScriptCall(scripts.ADD_USER_SESSION, [user_index], [ttl_ms, ref.session_id]),
-            ScriptCall(scripts.ADD_APP_SESSION, [app_index], [member, second]),
+            ScriptCall(scripts.ADD_APP_SESSION, [app_index], [member, second, int(keep_newer)]),
             ("SADD", apps, ref.app_name),
         ]
 
     async def _index_on_cluster(
-        self, client: Client, ref: SessionRef, ttl_ms: int, second: int = NOW
+        self,
+        client: Client,
+        ref: SessionRef,
+        ttl_ms: int,
+        second: int = NOW,
+        *,
+        keep_newer: bool = True,
     ) -> None:
-        await scripts.run_all(client, self._index_calls(ref, ttl_ms, second))
+        calls = self._index_calls(ref, ttl_ms, second, keep_newer=keep_newer)
+        await scripts.run_all(client, calls)
 
 
 def _ttl_ms(summary: SessionSummary) -> int:

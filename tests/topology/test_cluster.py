@@ -1,6 +1,7 @@
 """A cluster of three primaries: where keys go, and a node that is lost."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from adksess import RedisSessionService, SessionRef, SessionStore
 from adksess.store.connect import Client, new_client
 from adksess.store.errors import ServerUnavailable
 from adksess.store.settings import Settings
+from tests.aging import age
 from tests.cluster import Cluster, running_cluster
 from tests.events import event, texts
 from tests.servers import wait_until
@@ -213,3 +215,33 @@ async def test_a_node_that_is_lost_and_comes_back(tmp_path: Path) -> None:
             assert texts(found) == [f"{session.id} {n}" for n in range(30)]
         assert set(acknowledged.values()) == {1}
         await service.aclose()
+
+
+async def test_the_indexes_are_kept_by_calls_of_their_own(cluster: Cluster) -> None:
+    refs = [SessionRef(APP, f"user{number % 3}", f"s{number}") for number in range(9)]
+
+    async def sizes() -> dict[str, int]:
+        return (await store.index_state()).sizes
+
+    async with SessionStore(cluster.url, prefix="indexes:") as store:
+        for ref in refs[:6]:
+            await store.create(ref, ttl=600)
+            await age(store, ref, time.time() - 86_400)
+        assert await store.not_indexed(refs) == refs[6:]
+        await store.append(refs[0], {"n": 1}, timestamp=1.0)
+        newest = [one async for page in store.index_entries([APP]) for one in page]
+        assert store.keys.parse_app_member(APP, newest[0].member) == refs[0]
+        assert newest[0].score > newest[1].score + 80_000
+        foreign = store.keys.session(refs[6])
+        await store._client.command("SET", foreign, '{"events":[],"state":{}}')
+        await store.append(refs[6], {"n": 1}, timestamp=1.0)
+        assert await store.not_indexed(refs) == refs[7:]
+        assert await store.set_expiries(refs, 900) == [True] * 7 + [False] * 2
+        assert {round(one.ttl_seconds or 0, -2) for one in await store.summaries(refs)} == {900}
+        found = await store.summaries(refs[:3])
+        await store.append(refs[1], {"n": 1}, timestamp=1.0)
+        deleted, kept = await store.delete_unchanged(found)
+        assert (set(deleted), kept) == ({refs[0], refs[2]}, [refs[1]])
+        assert await sizes() == {APP: 5}
+        assert await store.delete(refs) == 5
+        assert await sizes() == {}

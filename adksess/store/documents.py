@@ -15,7 +15,6 @@ from adksess.store.document import (
     updated_second,
 )
 from adksess.store.errors import WrongType
-from adksess.store.indexes import NEVER
 from adksess.store.keys import SessionRef
 from adksess.store.models import PutResult, StoredState, StoredValue, compared
 from adksess.store.read import decode_state

@@ -16,7 +16,7 @@ layout.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -274,7 +274,11 @@ def as_dict(document: Document) -> dict[str, Any]:
 
 def parse_events(document: Document) -> list[dict[str, Any]]:
     """Return the events as parsed JSON. Raises SessionUnreadable, which names the event."""
-    events = []
+    return list(each_event(document))
+
+
+def each_event(document: Document) -> Iterator[dict[str, Any]]:
+    """Yield the events as parsed JSON, one at a time. Raises SessionUnreadable."""
     first = document.tail.event_count - len(document.events) + 1
     for number, line in enumerate(document.events, first):
         try:
@@ -283,8 +287,7 @@ def parse_events(document: Document) -> list[dict[str, Any]]:
             event = None
         if not isinstance(event, dict):
             raise unreadable(document.ref, f"event {number} is not a JSON object")
-        events.append(event)
-    return events
+        yield event
 
 
 def unreadable(ref: SessionRef, why: str) -> SessionUnreadable:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from adksess.store.document import Document, Tail, decode, encode, iso_time, parse_events
+from adksess.store.document import Document, Tail, decode, each_event, encode, iso_time
 from adksess.store.errors import SessionExists, SessionNotFound, SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import TITLE_KEY, PutResult, StoredValue
@@ -104,10 +105,9 @@ def _new_ref(ref: SessionRef, options: CopyOptions, *, is_same_store: bool) -> S
 
 def _before(document: Document, before: int | str) -> tuple[Document, list[str]]:
     """Return the document as it was before an event, and the keys that are not known."""
-    events = parse_events(document)
-    count = _position(document.ref, events, before)
+    count = _position(document, before)
     past = state_before(document, count)
-    times = [timestamp(event) for event in events[:count]]
+    times = [timestamp(event) for event in islice(each_event(document), count)]
     tail = Tail(
         state=past.known,
         created_at=document.tail.created_at,
@@ -120,14 +120,15 @@ def _before(document: Document, before: int | str) -> tuple[Document, list[str]]
     return Document(document.ref, tail, document.events[:count]), past.unknown
 
 
-def _position(ref: SessionRef, events: Sequence[dict[str, Any]], before: int | str) -> int:
+def _position(document: Document, before: int | str) -> int:
+    ref, count = document.ref, len(document.events)
     if isinstance(before, int):
-        if not 1 <= before <= len(events) + 1:
+        if not 1 <= before <= count + 1:
             raise EventNotFound(
-                f"Session {ref.session_id!r} has {len(events):,} events, and no event {before:,}."
+                f"Session {ref.session_id!r} has {count:,} events, and no event {before:,}."
             )
         return before - 1
-    for position, event in enumerate(events):
+    for position, event in enumerate(each_event(document)):
         if invocation_id(event) == before:
             return position
     raise EventNotFound(
@@ -153,6 +154,6 @@ def _changes_shared_state(document: Document) -> bool:
     lines = [line for line in document.events if b'"app:' in line or b'"user:' in line]
     return any(
         key.startswith((APP, USER))
-        for event in parse_events(replace(document, events=lines))
+        for event in each_event(replace(document, events=lines))
         for key in get_object(event_actions(event), "state_delta")
     )

@@ -28,7 +28,7 @@ class Compaction(NamedTuple):
 
 def get_field(fields: Any, name: str) -> Any:
     """Return a field by its snake_case name, or by the camelCase of it; None if there is none."""
-    if not isinstance(fields, Mapping):
+    if not isinstance(fields, dict):
         return None
     value = fields.get(name)
     return fields.get(_camel_case(name)) if value is None else value
@@ -37,7 +37,7 @@ def get_field(fields: Any, name: str) -> Any:
 def get_object(fields: Any, name: str) -> Mapping[str, Any]:
     """Return a field that is a JSON object; empty for anything else."""
     value = get_field(fields, name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def event_actions(event: Event) -> Mapping[str, Any]:
@@ -48,7 +48,7 @@ def event_actions(event: Event) -> Mapping[str, Any]:
 def content_parts(content: Any) -> list[Mapping[str, Any]]:
     """Return the parts of a content that are JSON objects."""
     parts = get_field(content, "parts")
-    return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
 
 
 def part_fields(event: Event, kind: str) -> Iterator[Mapping[str, Any]]:
@@ -187,7 +187,7 @@ def outline(event: Any) -> Event:
 
     For a whole history of hundreds of megabytes. Raises ValueError if it is not a JSON object.
     """
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         raise ValueError("an event is not a JSON object")
     actions = event_actions(event)
     fields: dict[str, Any] = {}

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from adksess.store.document import parse_json
+from adksess.store.document import as_dict, parse_json
 from adksess.store.errors import AdksessError, SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary, StoredSession
 from adksess.store.store import SessionStore
 from adksess.transfer.files import FileError, output_file
+from adksess.transfer.titles import display_name, first_message
+from adksess.transfer.transcript import to_html, to_markdown, transcript_of
 
 _UNSAFE = re.compile(r"[^\w.@+=, -]")
 _MAX_STEM = 100
@@ -110,6 +112,16 @@ class SingleFile:
     def content(self) -> bytes | None:
         """Return what to write."""
         return None if self._file is None else self._file.content
+
+
+def transcript_file(stored: StoredSession, *, is_html: bool) -> ExportedFile:
+    """Return the transcript of a whole session, as Markdown or HTML. Raises SessionUnreadable."""
+    ref, fields = stored.document.ref, as_dict(stored.document)
+    title = display_name(fields["state"]) or first_message(fields["events"])
+    transcript = transcript_of(fields, ref, title)
+    text = to_html(transcript) if is_html else to_markdown(transcript)
+    suffix = ".html" if is_html else ".md"
+    return ExportedFile(ref.session_id, suffix, text.encode(errors="backslashreplace"), ["state"])
 
 
 class Folder:

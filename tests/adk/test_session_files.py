@@ -323,10 +323,23 @@ class TestEvalSets:
         assert path.read_text() == '{"name": "mine"}'
 
 
-@pytest.mark.parametrize("name", ["adk", "test", "evalset"])
+@pytest.mark.parametrize("name", ["adk", "test", "evalset", "md", "html"])
 def test_nothing_selected_writes_nothing(
     cli: Run, target: redis.Redis, target_url: str, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "x.json"
     result = cli("export", "--app", "no", "--format", name, "--out", path, "-r", target_url)
     assert (result.code, path.exists()) == (3, False)
+
+
+@pytest.mark.parametrize("name", ["md", "html"])
+def test_transcripts_are_those_of_show(
+    cli: Run, concierge: Session, target_url: str, tmp_path: Path, name: str
+) -> None:
+    shown = cli("show", "trip", "-o", name, "--utc", "-r", target_url)
+    assert (shown.code, "what is the weather?" in shown.out) == (0, True)
+    words = ("export", "trip", "--format", name, "-r", target_url)
+    assert cli(*words).out == shown.out
+    result = cli(*words, "--out", f"{tmp_path}/")
+    assert (tmp_path / f"trip.{name}").read_text(encoding="utf-8") == shown.out
+    assert f"note: --format {name} does not hold: state; the expiry.\n" in result.err

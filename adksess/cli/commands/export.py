@@ -33,6 +33,8 @@ class Format(StrEnum):
     ADK = "adk"
     TEST = "test"
     EVALSET = "evalset"
+    MD = "md"
+    HTML = "html"
 
 
 class NothingSelected(SessionNotFound):
@@ -54,7 +56,8 @@ def export(
         typer.Option(
             "--format",
             help="adksess: NDJSON, for adksess import. adk: session files, for adk run --resume "
-            "and ADK's web UI. test: files for adk test. evalset: an eval set for adk eval.",
+            "and ADK's web UI. test: files for adk test. evalset: an eval set for adk eval. md, "
+            "html: transcripts.",
         ),
     ] = Format.ADKSESS,
     out: Annotated[
@@ -210,6 +213,10 @@ def _converter(format_: Format, path: Path | None, *, with_credentials: bool) ->
         from adksess.adk.eval_sets import EvalSetFile
 
         return EvalSetFile.load(path)
+    if format_ in (Format.MD, Format.HTML):
+        from adksess.transfer.file_export import transcript_file
+
+        return partial(transcript_file, is_html=format_ is Format.HTML)
     if format_ is Format.TEST:
         from adksess.adk.replay_files import replay_file
 

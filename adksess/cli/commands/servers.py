@@ -36,7 +36,7 @@ _SYNTAX = {
 
 @command(
     "adksess servers",
-    "adksess servers add prod rediss://db.internal:6379/0 --password-command 'pass show redis'",
+    "adksess servers add prod rediss://db:6379/0 --password-command 'pass show db'",
     "adksess servers use prod",
     "adksess list -s prod",
 )
@@ -86,8 +86,8 @@ def servers(
 ) -> None:
     """List the named servers; add, use or remove one.
 
-    They are in config.toml, in ~/.config/adksess or where ADKSESS_CONFIG says. Every command
-    takes a name with --server, -s or ADKSESS_SERVER; `use` sets the default.
+    The file is ~/.config/adksess/config.toml, or that of ADKSESS_CONFIG.
+    Name one with --server, -s or ADKSESS_SERVER; `use` sets the default.
     """
     options: dict[str, str | bool | None] = {
         "prefix": prefix,

@@ -21,7 +21,7 @@ def serve(
     args: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[AGENTS_DIR] [ADK_OPTIONS]",
+            metavar="AGENTS_DIR|ADK_OPTION",
             help="A folder of agents, or of one agent; default: the current folder. Options that "
             "are not listed here go to ADK unchanged, such as --reload_agents or "
             "--log_level DEBUG.",

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from adksess.cli.command import Command, with_plain_flags
+from adksess.cli.command import Command, with_plain_types
 from adksess.cli.errors import KNOWN, ExitCode, debugging, fail, naming
 from adksess.cli.render.streams import OutputError, prepared_streams
 
@@ -58,7 +58,7 @@ class _Commands(TyperGroup):
         ]
         TyperGroup(
             commands=summaries,
-            params=with_plain_flags(self.get_params(ctx)),
+            params=with_plain_types(self.get_params(ctx)),
             help=self.help,
             epilog=self.epilog,
             rich_markup_mode=self.rich_markup_mode,

@@ -12,19 +12,28 @@ from typer.core import TyperCommand
 from adksess.cli.errors import UsageProblem, naming
 
 
-def with_plain_flags(params: list[Any]) -> list[Any]:
-    """Return the options, without the `<bool>` that Typer shows for a flag."""
-    for option in params:
-        if getattr(option, "is_flag", False):
-            option.metavar = ""
+def with_plain_types(params: list[Any]) -> list[Any]:
+    """Return the parameters without types of Python in their help, such as `<list[str]>`."""
+    for param in params:
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""  # the name says what it is
+        elif getattr(param, "is_flag", False):
+            param.metavar = ""
+        elif param.metavar is None and _annotation(param) is int:
+            param.metavar = "N"
     return params
+
+
+def _annotation(param: Any) -> Any:
+    """The type that Typer reads a parameter as, None where Typer does not say."""
+    return getattr(getattr(param, "type_descriptor", None), "annotation", None)
 
 
 class StoreCommand(TyperCommand):
     """A command that rejects an option given twice, where only the last one would count."""
 
     def get_params(self, ctx: typer.Context) -> list[Any]:  # type: ignore[override]
-        return with_plain_flags(super().get_params(ctx))
+        return with_plain_types(super().get_params(ctx))
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         with naming(ctx):

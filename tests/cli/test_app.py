@@ -124,10 +124,17 @@ def test_short_names_are_the_same_commands(cli: Callable[..., Any], alias: str, 
     assert short == [alias if word == name else word for word in long[:4]] + long[4:]
 
 
+def test_no_help_shows_types_of_python(cli: Callable[..., Any]) -> None:
+    group = typer.main.get_command(app.app)
+    for name in ("--help", *group.list_commands(typer.Context(group))):
+        text = cli(*([name] if name == "--help" else ["help", name])).out
+        assert not [kind for kind in ("<bool>", "<str>", "<list", "<int", "<path>") if kind in text]
+
+
 def test_help_of_a_command(cli: Callable[..., Any]) -> None:
     assert cli("help").out == cli("--help").out
     assert cli("help", "show").out == cli("show", "--help").out
-    assert "<bool>" not in cli("help", "delete").out
+    assert cli("help", "ls").out == cli("ls", "--help").out
     assert "Run ADK's own command line" in cli("help", "adk").out
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import typer
-from typer.core import TyperCommand
 
-from adksess.cli.command import command
+from adksess.cli.command import StoreCommand, command
 
 # ADK's commands that use a session service, and their options that choose one.
 _SERVING = ("web", "api_server", "run")
@@ -13,7 +12,7 @@ _URI_OPTION = "--session_service_uri"
 _OTHER_SERVICE_OPTIONS = ("--use_local_storage", "--no_use_local_storage", "--in_memory")
 
 
-class PassThrough(TyperCommand):
+class PassThrough(StoreCommand):
     """A command that passes on all arguments unchanged, `--help` and `--` included."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]

@@ -15,7 +15,8 @@ from adksess.store.settings import Settings
 from tests.cluster import Cluster, running_cluster
 from tests.servers import SERVERS
 
-BACKENDS = ("memory", "fakeredis", *SERVERS, "cluster")
+IN_REDIS = ("fakeredis", *SERVERS, "cluster")
+BACKENDS = ("memory", *IN_REDIS)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from google.adk.sessions.base_session_service import BaseSessionService
 from google.adk.sessions.session import Session
 from google.genai import types
 
-from tests.contract.conftest import Backend
+from tests.contract.conftest import IN_REDIS, Backend
 from tests.events import event
 
 APP, USER = "demo", "ada"
@@ -199,9 +199,9 @@ async def test_text_that_is_not_unicode(backend: Backend) -> None:
     assert await stored(backend, session) == session
 
 
+# ADK's in-memory service keeps Python objects
+@pytest.mark.parametrize("backend", IN_REDIS, indirect=True)
 async def test_values_that_json_has_not_become_what_adk_makes_of_them(backend: Backend) -> None:
-    if backend.name == "memory":
-        pytest.skip("keeps Python objects; the expected values are those of ADK's own conversion")
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     state = {
         "when": moment,
@@ -230,11 +230,10 @@ async def test_values_that_json_has_not_become_what_adk_makes_of_them(backend: B
     assert found.events[0].actions.state_delta.keys() == plain.keys()
 
 
+@pytest.mark.parametrize("backend", IN_REDIS, indirect=True)
 async def test_what_cannot_be_stored_is_refused_before_anything_is_written(
     backend: Backend,
 ) -> None:
-    if backend.name == "memory":
-        pytest.skip("keeps Python objects")
     session = await backend.service.create_session(app_name=APP, user_id=USER)
     for given in (
         event("secret", timestamp=float("nan"), state={"app:a": 1}),

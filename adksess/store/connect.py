@@ -160,8 +160,11 @@ def _cluster_client(hosts: str, kwargs: dict[str, Any], *, tls: bool) -> Client:
     kwargs["reinitialize_steps"] = 0  # 0 = do not close all connections on every fifth MOVED
     nodes = [ClusterNode(host, port) for host, port in _addresses(hosts, 6379)]
     client = RedisCluster(startup_nodes=nodes, ssl=tls, **kwargs)
-    shared = client.get_connection_kwargs()  # of all nodes, those found later included
-    shared["connection_class"] = connection_class(shared["connection_class"], _CLUSTER)
+    shared = client.get_connection_kwargs()  # of the nodes that will be found
+    kind = connection_class(shared["connection_class"], _CLUSTER)
+    shared["connection_class"] = kind
+    for node in client.nodes_manager.startup_nodes.values():
+        node.connection_class = kind
     return client
 
 

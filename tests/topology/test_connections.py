@@ -1,6 +1,7 @@
 """TLS with a private CA and client certificates, and a unix socket."""
 
 import asyncio
+import re
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -69,10 +70,13 @@ async def test_a_refused_login_names_no_password(tmp_path: Path) -> None:
                     seen = seen.__cause__
 
 
-async def test_tls_at_a_server_without(valkey_url: str) -> None:
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
+async def test_tls_at_a_server_without(valkey_url: str, scheme: str) -> None:
     """It waits for the end of what it takes for a command, and does not answer."""
-    async with SessionStore(f"rediss{valkey_url.removeprefix('redis')}?socket_timeout=40") as store:
-        with pytest.raises(ServerUnavailable, match="does not use TLS: write redis://"):
+    url = f"{scheme}{valkey_url.removeprefix('redis')}?socket_timeout=40"
+    async with SessionStore(url) as store:
+        says = f"does not use TLS: write {scheme.replace('ss', 's')}://"
+        with pytest.raises(ServerUnavailable, match=re.escape(says)):
             async with asyncio.timeout(30):
                 await store.key_count()
 

@@ -8,8 +8,9 @@ from adksess.store.document import event_lines, parse_json
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.transfer.history import Event
+from adksess.transfer.quick_status import quick_status
 from adksess.transfer.state_path import StatePath
-from adksess.transfer.status import SessionStatus, Status, quick_status, session_status
+from adksess.transfer.status import SessionStatus, Status, session_status
 from adksess.transfer.titles import HEAD_BYTES, title_from_head
 
 if TYPE_CHECKING:

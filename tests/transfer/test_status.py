@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from adksess import RedisSessionService, SessionRef, SessionStore
 from adksess.store.document import json_bytes
 from adksess.transfer.overview import read_statuses
-from adksess.transfer.status import SessionStatus, Status, quick_status, session_status
+from adksess.transfer.quick_status import quick_status
+from adksess.transfer.status import SessionStatus, Status, session_status
 
 REF = SessionRef("demo", "ada", "s1")
 Step = types.Part | Exception | LlmResponse

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import redis
+from fastapi.testclient import TestClient
+from google.adk.cli.fast_api import get_fast_api_app
 from google.adk.evaluation.local_eval_sets_manager import load_eval_set_from_file
 from google.adk.runners import Runner
 from google.adk.sessions.session import Session
@@ -19,6 +21,7 @@ from google.genai import types
 
 from adksess import RedisSessionService, demo
 from adksess.demo.agents.remember.agent import root_agent as remember
+from tests.cli.sessions import store_session
 from tests.conftest import Run
 from tests.scripted import APP, PICTURE, converse, use_script
 
@@ -109,6 +112,26 @@ class TestSessionFiles:
         assert "You are Ada" in done.stdout
         assert "it rains" in done.stdout
         assert "Turn 3 of this session" in done.stdout
+
+    def test_the_web_ui_imports_it(
+        self, cli: Run, target: redis.Redis, target_url: str, tmp_path: Path
+    ) -> None:
+        """ADK's web UI posts the events and the state of the file to create a session.
+
+        ADK 2.13 rejects events with actions there, those of its own files too.
+        """
+        store_session(target_url, APP, "ada", "talk", texts=("hi", "there"), state={"k": [1]})
+        talk = _load(target_url, "talk")
+        agents = tmp_path / "agents"
+        shutil.copytree(AGENTS / "concierge", agents / "concierge")
+        file = cli("export", "talk", "--format", "adk", "-r", target_url).json
+        app = get_fast_api_app(agents_dir=str(agents), session_service_uri="memory://", web=False)
+        body = {"events": file["events"], "state": file["state"]}
+        answer = TestClient(app).post(f"/apps/{APP}/users/bob/sessions", json=body)
+        assert answer.status_code == 200, answer.text
+        session = Session.model_validate(answer.json())
+        assert [e.content for e in session.events] == [e.content for e in talk.events]
+        assert session.state == talk.state
 
     def test_imported_back_it_is_the_original(
         self, cli: Run, concierge: Session, target: redis.Redis, target_url: str, tmp_path: Path

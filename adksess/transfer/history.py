@@ -153,7 +153,8 @@ def invocations(events: Sequence[Event]) -> list[list[int]]:
     """Return the positions of the events of each live invocation, the oldest invocation first.
 
     An invocation is one turn: the events that share an invocation id, or, where events have
-    none, those from one message of the user to the next. Summaries and baselines are not counted.
+    none, those from one message of the user to the next. Summaries and baselines are not counted,
+    nor are changes of state by hand: a rename in ADK's web UI is an event of its own invocation.
     """
     groups: dict[str, list[int]] = {}
     current = ""
@@ -169,7 +170,16 @@ def invocations(events: Sequence[Event]) -> list[list[int]]:
             name = f"\0{position}" if starts or not current else current
         current = name
         groups.setdefault(name, []).append(position)
-    return sorted(groups.values(), key=lambda positions: positions[0])
+    turns = (
+        positions
+        for positions in groups.values()
+        if not all(_is_state_change(events[position]) for position in positions)
+    )
+    return sorted(turns, key=lambda positions: positions[0])
+
+
+def _is_state_change(event: Event) -> bool:
+    return event.get("author") == "user" and not content_parts(event.get("content"))
 
 
 def call_ids(event: Event, *kinds: str) -> set[str]:

@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
         events.append(
             Event(
                 id=f"e{number}",
-                author="user",
+                author=draw(st.sampled_from(["user", "agent"])),
                 invocation_id=draw(st.sampled_from(_NAMES)),
                 timestamp=draw(st.integers(0, 12)),
                 actions=actions,
@@ -103,7 +103,7 @@ def test_an_outline_keeps_the_calls_and_no_content() -> None:
 
 
 def _event(invocation: str, **actions: Any) -> dict[str, Any]:
-    return {"invocation_id": invocation, "author": "user", "timestamp": 1.0, "actions": actions}
+    return {"invocation_id": invocation, "author": "agent", "timestamp": 1.0, "actions": actions}
 
 
 def test_a_rewind_of_a_rewind_makes_the_events_live_again() -> None:

@@ -230,6 +230,18 @@ class TestToolCalls:
         assert _ids(after) == [story.events[-2].id, story.events[-1].id]
 
 
+def test_changes_of_state_are_no_invocations(
+    cli: Cli, service: RedisSessionService, target_url: str
+) -> None:
+    story = Story().turn(1).turn(2)
+    story.add("p-1", "user", state_delta={"only1": "by hand"})
+    story.turn(3)
+    story.add("p-2", "user", state_delta={"__session_metadata__": {"displayName": "x"}})
+    after = _trimmed(cli, service, target_url, story, 1)
+    assert _ids(after) == ["e5", "e6", "e7"]
+    assert _prompt(after) == ["question 3", "answer 3"]
+
+
 class TestRewinds:
     def _story(self) -> Story:
         story = Story().turn(1).turn(2).turn(3)
@@ -337,7 +349,9 @@ async def test_a_writer_at_the_same_time_loses_nothing(
 
         async def write() -> None:
             for number in range(150):
-                event = {"id": f"w{number}", "author": "user", "timestamp": float(number)}
+                content = {"parts": [{"text": "x"}]}
+                event = {"id": f"w{number}", "author": "user", "content": content}
+                event["timestamp"] = float(number)
                 await store.append(ref, event, timestamp=float(number))
                 await asyncio.sleep(0.002)
 

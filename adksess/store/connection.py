@@ -53,7 +53,7 @@ class _Connection:
             self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)
 
     async def _connect_tls(self) -> None:
-        """Connect with TLS. Raises NoTls, soon: a server without waits for the end of a line."""
+        """Connect with TLS. Raises NoTls early, since a server without TLS does not answer."""
         try:
             async with asyncio.timeout(self._seconds_for_check()):
                 await super()._connect()  # type: ignore[misc]
@@ -115,8 +115,8 @@ class _Connection:
     async def check_health(self) -> None:
         """Replace a connection that has been idle if it does not answer.
 
-        Load balancers and NAT drop idle connections without a word: a command on such a connection
-        would wait for the whole timeout.
+        Load balancers and NAT drop idle connections silently: a command on such a connection would
+        wait for the whole timeout.
         """
         interval = self.health_check_interval  # type: ignore[attr-defined]
         now = asyncio.get_running_loop().time()

@@ -48,7 +48,12 @@ def load_provider(name: str) -> Any:
             f"credential_provider={name} in the Redis URL cannot be imported ({exc}): write "
             "module:function."
         ) from exc
-    provider = factory()
+    try:
+        provider = factory()
+    except Exception as exc:  # its text may have a secret
+        raise InvalidURL(
+            f"credential_provider={name} in the Redis URL failed: {type(exc).__name__}."
+        ) from exc
     if not hasattr(provider, "get_credentials"):
         raise InvalidURL(
             f"credential_provider={name} in the Redis URL must return a credential provider of "

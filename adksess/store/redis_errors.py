@@ -207,7 +207,7 @@ _NO_CONNECTION_LEFT = (
 )
 _OTHER_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 _LOGIN_REJECTED = (
-    "{where} refused the login: check user and password in the URL "
+    "{where} rejected the login: check user and password in the URL "
     "(redis://user:password@host:6379/0)."
 )
 _MEANINGS: dict[type[Exception], str] = {

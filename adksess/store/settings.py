@@ -192,7 +192,7 @@ def _split(url: str) -> SplitResult:
         )
     database = parts.path.strip("/")
     if parts.scheme in ("redis", "rediss", "valkey") and database and not database.isdecimal():
-        # redis-py would take database 0 without a word
+        # redis-py would use database 0 silently
         raise InvalidURL(
             "The database in the Redis URL is not a number: write redis://host:6379/0."
         )

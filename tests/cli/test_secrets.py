@@ -86,7 +86,7 @@ def test_a_wrong_password_is_a_sentence(run: Run, database: redis.Redis, valkey_
     address = valkey_url.removeprefix("redis://")
     result = run("list", "-r", f"redis://guarded:hunter2@{address}")
     assert result.code == 4
-    assert "refused the login" in result.err
+    assert "rejected the login" in result.err
     assert "hunter2" not in result.err
 
 

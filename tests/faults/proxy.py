@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 BEFORE, WITHIN, AFTER, STALL, DELAY = "before", "within", "after", "stall", "delay"
-"""Cut before the request reaches the server, in the midst of its answer, or when the server has
-answered and the answer is lost; keep the answer for ever, or for a moment."""
+"""Close the connection before the request reaches the server, within the reply, or after the server
+has sent a reply, which is lost; hold the reply back for good, or for a moment."""
 
 
 class Proxy:

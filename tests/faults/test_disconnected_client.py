@@ -54,7 +54,7 @@ async def test_no_function_call_stays_open(tmp_path: Path, valkey_url: str) -> N
         await asyncio.to_thread(web.start)
         try:
             async with httpx.AsyncClient(base_url=web.http.base_url, timeout=30) as http:
-                await asyncio.gather(*(talk(http, f"s{n}", 3 + n % 5) for n in range(SESSIONS)))
+                await asyncio.gather(*(converse(http, f"s{n}", 3 + n % 5) for n in range(SESSIONS)))
             documents = await asyncio.to_thread(sealed, valkey_url)
         finally:
             await asyncio.to_thread(web.__exit__, None, None, None)
@@ -67,8 +67,8 @@ async def test_no_function_call_stays_open(tmp_path: Path, valkey_url: str) -> N
         assert len(calls) > 1
 
 
-async def talk(http: httpx.AsyncClient, session: str, events: int) -> None:
-    """Send a message, and disconnect in the midst of the answer."""
+async def converse(http: httpx.AsyncClient, session: str, events: int) -> None:
+    """Send a message, and disconnect before the answer has ended."""
     created = await http.post(f"/apps/caller/users/ada/sessions/{session}", json={})
     assert created.is_success, created.text
     message = {"role": "user", "parts": [{"text": "go"}]}

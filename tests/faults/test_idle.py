@@ -1,4 +1,4 @@
-"""Connections that a load balancer has dropped without a word while they were idle."""
+"""Connections that a load balancer has dropped silently while they were idle."""
 
 import asyncio
 import socket

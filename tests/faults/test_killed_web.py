@@ -1,4 +1,4 @@
-"""ADK's web server killed in the midst of an answer: what was stored is whole, and it goes on."""
+"""ADK's web server is killed during an answer: stored sessions are whole, and can be continued."""
 
 import json
 import signal

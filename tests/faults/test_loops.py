@@ -26,7 +26,7 @@ RUNS = 100
 
 
 class Echo(BaseAgent):
-    """Says what it was told, and counts."""
+    """Counts its turns."""
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         turns = ctx.session.state.get("turns", 0) + 1
@@ -50,7 +50,7 @@ def connections(valkey_url: str) -> int:
 
 @pytest.mark.slow
 def test_a_hundred_runs_leave_nothing_behind(valkey_url: str, service: RedisSessionService) -> None:
-    """Each `Runner.run()` is a new thread with a new event loop, and nobody closes the service."""
+    """Each `Runner.run()` is a new thread with a new event loop. ADK closes no service."""
     runner = Runner(agent=Echo(name="echo"), app_name=APP, session_service=service)
     message = types.Content(role="user", parts=[types.Part(text="hello")])
     asyncio.run(service.create_session(app_name=APP, user_id=USER, session_id="s"))

@@ -84,7 +84,7 @@ async def test_a_create_whose_answer_is_lost_is_no_conflict(shared_url: str, cut
 
 
 async def test_a_write_that_was_given_up_can_be_repeated(shared_url: str) -> None:
-    """An unknown outcome is an error that leaves the session in hand; the repeat settles it."""
+    """An unknown outcome is an error and does not change the session object; a retry settles it."""
     network = Switch()
     async with service_behind(shared_url, network) as (service, _):
         session = await service.create_session(app_name=APP, user_id=USER)

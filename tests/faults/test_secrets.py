@@ -61,7 +61,7 @@ async def test_nothing_is_said_of_it_when_nothing_answers(
     ],
     ids=["unknown user", "no such database", "no cluster", "no sentinel", "no TLS"],
 )
-async def test_nothing_is_said_of_it_when_the_server_refuses(
+async def test_no_secret_in_errors_of_the_server(
     say: Callable[[int], str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(valkey_binary(), tmp_path, requirepass=SECRET) as server:

@@ -63,7 +63,7 @@ async def test_transient_errors_are_retried(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (exceptions.AuthenticationError("x"), ServerUnavailable, "refused the login"),
+        (exceptions.AuthenticationError("x"), ServerUnavailable, "rejected the login"),
         (exceptions.NoPermissionError("x"), ServerUnavailable, "does not permit"),
         (exceptions.OutOfMemoryError("x"), ServerUnavailable, "out of memory"),
         (exceptions.ResponseError("WRONGTYPE x"), WrongType, "of another type"),

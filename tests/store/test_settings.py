@@ -92,7 +92,7 @@ def test_a_url_that_cannot_be_used_is_an_error_that_repeats_no_secret(url: str) 
 
 
 @pytest.mark.parametrize("query", ["foo=1", "db=x", "socket_timeout=x", "health_check_interval=x"])
-async def test_an_option_that_redis_py_refuses_is_named(query: str) -> None:
+async def test_an_option_that_redis_py_rejects_is_named(query: str) -> None:
     settings = Settings.parse(f"redis://:{SECRET}@host/?{query}")
     with pytest.raises(InvalidURL, match=query.partition("=")[0]) as error:
         new_client(settings)
@@ -112,6 +112,7 @@ async def test_an_option_that_redis_py_refuses_is_named(query: str) -> None:
         ("redis://host?credential_provider=no_such_module:f", "cannot be imported"),
         ("redis://host?credential_provider=json", "write module:function"),
         ("redis://host?credential_provider=builtins:dict", "and returned dict"),
+        ("redis://host?credential_provider=builtins:next", "failed: TypeError"),
         (f"redis://:{SECRET}@host?password_file=x", "more than one login"),
         ("redis://host?password_file=x&credential_provider=a:b", "more than one login"),
     ],

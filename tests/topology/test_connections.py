@@ -55,14 +55,14 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
             assert client.exists(f"session:demo:ada:{session.id}")
 
 
-async def test_a_refused_login_names_no_password(tmp_path: Path) -> None:
+async def test_a_rejected_login_names_no_password(tmp_path: Path) -> None:
     with running(valkey_binary(), tmp_path, requirepass="right") as server:
         address = f"127.0.0.1:{server.port}/0"
         async with RedisSessionService(f"redis://:right@{address}") as service:
             await converse(service)
         for login in (":s3cr3t@", "ada:s3cr3t@", ""):
             async with RedisSessionService(f"redis://{login}{address}") as service:
-                with pytest.raises(ServerUnavailable, match="refused the login") as error:
+                with pytest.raises(ServerUnavailable, match="rejected the login") as error:
                     await service.list_sessions(app_name="demo", user_id="ada")
                 seen: BaseException | None = error.value
                 while seen is not None:

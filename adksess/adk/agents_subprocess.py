@@ -8,15 +8,26 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 120.0
+"""How long the imports may take. An agent that loads a model library takes many seconds."""
+
+Failures = dict[str, str]
+"""The reason for each agent that cannot be imported."""
 
 
 class AgentsCheck:
     """A running check. As a context manager it ends with the block, finished or not."""
 
     def __init__(self, agents_dir: Path, command: str) -> None:
+        self._request = json.dumps({"agents_dir": str(agents_dir), "command": command})
+        self._failures: Failures = {}
+        self._report: Callable[[Failures], None] | None = None
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._collect, daemon=True)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "adksess.adk.agents_subprocess"],
             stdin=subprocess.PIPE,
@@ -25,34 +36,38 @@ class AgentsCheck:
             text=True,
             start_new_session=True,  # Ctrl-C ends it through this process
         )
-        self._request = json.dumps({"agents_dir": str(agents_dir), "command": command})
 
     def __enter__(self) -> "AgentsCheck":
-        assert self._process.stdin is not None
-        self._process.stdin.write(self._request)
-        self._process.stdin.close()
-        self._process.stdin = None  # for communicate(), which would flush it
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
+        self._report = None
+        self._process.kill()
+        self._thread.join()
 
-    def failures(self) -> dict[str, str]:
-        """Wait for the report: the reason for each agent that cannot be imported.
+    def failures(self, seconds: float, late: Callable[[Failures], None]) -> Failures:
+        """Wait for the report. If it takes longer, `late` is called with it, in a thread.
 
-        Empty if the check takes too long or ends without a report.
+        Empty if the child ends without a report, or takes longer than TIMEOUT_SECONDS.
         """
+        if not self._finished.wait(seconds):
+            self._report = late
+        return self._failures
+
+    def _collect(self) -> None:
         try:
-            out, _ = self._process.communicate(timeout=TIMEOUT_SECONDS)
-            reasons: dict[str, str] = json.loads(out.splitlines()[-1])
-        except (subprocess.TimeoutExpired, ValueError, IndexError):
-            return {}
-        return reasons
+            out, _ = self._process.communicate(self._request, timeout=TIMEOUT_SECONDS)
+            self._failures = json.loads(out.splitlines()[-1])
+        except (subprocess.TimeoutExpired, OSError, ValueError, IndexError):
+            self._process.kill()
+            self._process.communicate()
+        self._finished.set()
+        if self._report is not None:
+            self._report(self._failures)
 
 
-def import_failures(agents_dir: Path, command: str) -> dict[str, str]:
+def import_failures(agents_dir: Path, command: str) -> Failures:
     """Load every agent of a folder as ADK does; return the reason for each that fails."""
     from google.adk.cli import fast_api
 

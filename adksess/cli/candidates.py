@@ -38,16 +38,6 @@ def complete_user(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete(ctx, incomplete, lambda ref: ref.user_id)
 
 
-def complete_server(incomplete: str) -> list[str]:
-    """Return names of servers in config.toml."""
-    from adksess.cli.config import read_config
-
-    with suppress(Exception):
-        names = (name for name in sorted(read_config().servers) if name.startswith(incomplete))
-        return list(filter(_HARMLESS.fullmatch, names))
-    return []
-
-
 def _complete(
     ctx: typer.Context, incomplete: str, word: "Callable[[SessionRef], str]"
 ) -> list[str]:

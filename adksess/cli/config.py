@@ -1,8 +1,9 @@
 """Named servers: the file `config.toml`, read. `config_edit` changes it."""
 
 import os
+import re
 import shlex
-import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from urllib.parse import quote, urlsplit
 from adksess.cli.errors import UsageProblem
 from adksess.store.errors import AdksessError
 from adksess.store.settings import Settings
+
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+"""Names that `adksess servers add` accepts. A file that is edited by hand may have others."""
 
 _COMMAND_TIMEOUT_SECONDS = 60
 _TYPES = {
@@ -97,21 +101,39 @@ class Config:
 def config_path() -> Path:
     """Return where config.toml is: ADKSESS_CONFIG, or in the folder of the XDG specification."""
     if given := os.environ.get("ADKSESS_CONFIG"):
-        return Path(given).expanduser()
+        return expand_home(given)
     base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "adksess" / "config.toml"
+    return expand_home(base) / "adksess" / "config.toml"
+
+
+def expand_home(path: str) -> Path:
+    """Return the path with ~ replaced, or as it is if the user has no home, as in containers."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser() raises there
 
 
 def read_config() -> Config:
-    """Read config.toml; a missing file has no servers. Raises ConfigError."""
+    """Read config.toml; a missing file, or one in a closed folder, has no servers.
+
+    Raises ConfigError.
+    """
     path = config_path()
     try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+        path.stat()
+    except OSError:
         return Config(path)
+    try:
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"Cannot read {path}: {getattr(exc, 'strerror', None) or exc}.") from exc
     return parse_config(path, text)
+
+
+def complete_server(incomplete: str) -> list[str]:
+    """Return names of servers that start with `incomplete`, for a shell."""
+    with suppress(Exception):  # never print an error into a half-typed command line
+        names = filter(NAME.fullmatch, sorted(read_config().servers))
+        return [name for name in names if name.startswith(incomplete)]
+    return []
 
 
 def parse_config(path: Path, text: str) -> Config:
@@ -155,12 +177,14 @@ def _server(path: Path, name: str, table: Any) -> Server:
         raise ConfigError(f"The url of {where} cannot be used. {exc}") from None
     options = dict(table)
     if "password_file" in options:  # relative to the folder of config.toml
-        options["password_file"] = path.parent / Path(options["password_file"]).expanduser()
+        options["password_file"] = path.parent / expand_home(options["password_file"])
     return Server(name, **options)
 
 
 def _run(command: str, name: str) -> str:
     """Return the first line that a command prints. It may use the terminal, but not stdin."""
+    import subprocess
+
     try:
         done = subprocess.run(  # noqa: S602 - the user's own command line, pipes included
             command,

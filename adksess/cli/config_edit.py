@@ -13,8 +13,6 @@ from typing import Any
 
 from adksess.cli.config import ConfigError, parse_config
 
-NAME = re.compile(r"[A-Za-z0-9_-]+")
-
 _HEADER = re.compile(r"\s*\[")
 _DEFAULT = re.compile(r"(?P<key>\s*default\s*=\s*)(?:\"[^\"]*\"|'[^']*')(?P<rest>\s*(?:#.*)?)")
 

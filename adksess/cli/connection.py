@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from adksess.cli.candidates import complete_server
+from adksess.cli.config import Config, Server, complete_server, read_config
 from adksess.store.durations import parse_duration
 from adksess.store.errors import InvalidURL
 from adksess.store.settings import DEFAULT_URL, Settings
 
 if TYPE_CHECKING:
-    from adksess.cli.config import Config, Server
     from adksess.cli.prompts import Target
     from adksess.embedded import EmbeddedServer
 
@@ -42,7 +41,7 @@ class Connection:
 
     settings: Settings
     origin: str
-    server: "Server | None" = None
+    server: Server | None = None
     is_built_in: bool = False
 
     @property
@@ -109,8 +108,8 @@ class ConnectionOptions:
             if is_name:
                 return self._by_name(value, origin, seconds)
             return self._by_url(value, origin, seconds)
-        config = _read_config()
-        if config and config.default is not None:
+        config = read_config()
+        if config.default is not None:
             return self._by_name(config.default, _default_of(config), seconds)
         return self.built_in(ttl=ttl)
 
@@ -139,23 +138,21 @@ class ConnectionOptions:
             return Target(settings.redacted)
         return Target(settings.redacted, server.name, server.protected)
 
-    def _server(self) -> "Server | None":
+    def _server(self) -> Server | None:
         """The entry of config.toml that the options lead to, None if it is from elsewhere."""
         for origin, value, is_name in self._given():
             if not is_name:
                 return None
-            from adksess.cli.config import read_config
-
             return read_config().server(value, origin)
-        config = _read_config()
-        if config is None or config.default is None:
+        config = read_config()
+        if config.default is None:
             return None
         return config.server(config.default, _default_of(config))
 
     def origins(self) -> list[str]:
         """Return everything that names a Redis, the one that counts first."""
-        config = _read_config()
-        named = [_default_of(config)] if config and config.default is not None else []
+        config = read_config()
+        named = [] if config.default is None else [_default_of(config)]
         return [*(origin for origin, _, _ in self._given()), *named]
 
     def _given(self) -> Iterator[tuple[str, str, bool]]:
@@ -179,8 +176,6 @@ class ConnectionOptions:
         return Connection(self._parse(url, ttl), origin)
 
     def _by_name(self, name: str, origin: str, ttl: int | None) -> Connection:
-        from adksess.cli.config import read_config
-
         config = read_config()
         server = config.server(name, origin)
         if config.is_exposed:
@@ -197,15 +192,8 @@ class ConnectionOptions:
         return Settings.parse(url, ttl=ttl, prefix=prefix)
 
 
-def _default_of(config: "Config") -> str:
+def _default_of(config: Config) -> str:
     return f"the default of {config.path}"
-
-
-def _read_config() -> "Config | None":
-    """config.toml, None if there is none: most commands need not parse one."""
-    from adksess.cli.config import config_path, read_config
-
-    return read_config() if config_path().exists() else None
 
 
 _embedded = ExitStack()
@@ -215,7 +203,10 @@ def _use_embedded(settings: Settings, *, start: bool) -> Settings:
     """Settings for the embedded server of the nearest folder, if that is to be used."""
     from adksess.embedded import nearest_data_dir
 
-    data_dir = nearest_data_dir(Path.cwd())
+    try:
+        data_dir = nearest_data_dir(Path.cwd())
+    except FileNotFoundError:  # the current folder was deleted
+        return settings
     server = choose_embedded(data_dir) if data_dir else None
     if server is None or (not start and server.running_port() is None):
         return settings

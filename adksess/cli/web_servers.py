@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from adksess.cli.config import expand_home
 from adksess.store.settings import Settings
 
 
@@ -60,7 +61,7 @@ def running() -> list[WebServer]:
 
 def _folder() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(base).expanduser() / "adksess" / "serve"
+    return expand_home(base) / "adksess" / "serve"
 
 
 def _is_alive(pid: int) -> bool:

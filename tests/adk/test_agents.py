@@ -9,6 +9,7 @@ from adksess.adk import agents_subprocess
 from adksess.adk.agents import FolderUnreadable, agent_folders, find_agents, is_agent
 from adksess.adk.agents_subprocess import AgentsCheck
 from adksess.demo import AGENTS_DIR
+from tests.servers import wait_until
 
 COMMANDS = pytest.mark.parametrize("command", ["web", "api_server"])
 
@@ -55,7 +56,7 @@ def test_agents_that_cannot_be_imported_are_reported_with_the_reason(tmp_path: P
         (tmp_path / name).mkdir()
         (tmp_path / name / "agent.py").write_text(text)
     with AgentsCheck(tmp_path, "web") as check:
-        failures = check.failures()
+        failures = check.failures(50, late=pytest.fail)
     assert set(failures) == {"missing", "failing", "leaving", "empty"}
     assert failures["missing"].endswith("No module named 'no_such_package'")
     assert failures["failing"] == "ValueError: no key"
@@ -63,12 +64,30 @@ def test_agents_that_cannot_be_imported_are_reported_with_the_reason(tmp_path: P
     assert "No root_agent found for 'empty'" in failures["empty"]
 
 
-@pytest.mark.parametrize("text", ["import os; os._exit(3)\n", "import time; time.sleep(100)\n"])
-def test_an_agent_that_ends_or_blocks_the_check(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
+def test_a_report_that_takes_longer_comes_later(tmp_path: Path) -> None:
+    (tmp_path / "slow").mkdir()
+    wait = f"import pathlib\nwhile not pathlib.Path({str(tmp_path / 'go')!r}).exists(): pass\n"
+    (tmp_path / "slow" / "agent.py").write_text(f"{wait}raise ValueError('no key')\n")
+    reports: list[dict[str, str]] = []
+    with AgentsCheck(tmp_path, "web") as check:
+        assert check.failures(0, late=reports.append) == {}
+        (tmp_path / "go").touch()
+        wait_until(lambda: reports, 40)
+    assert reports == [{"slow": "ValueError: no key"}]
+
+
+def test_an_agent_that_ends_the_check(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "agent.py").write_text("import os; os._exit(3)\n")
+    with AgentsCheck(tmp_path, "web") as check:
+        assert check.failures(50, late=pytest.fail) == {}
+
+
+def test_an_agent_that_blocks_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents_subprocess, "TIMEOUT_SECONDS", 0.1)
     (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "agent.py").write_text(text)
+    (tmp_path / "bad" / "agent.py").write_text("import time; time.sleep(100)\n")
     with AgentsCheck(tmp_path, "web") as check:
-        assert check.failures() == {}
+        assert check.failures(50, late=pytest.fail) == {}
+    with AgentsCheck(tmp_path, "web"):
+        pass  # ends at once: the child is killed

@@ -47,6 +47,21 @@ def test_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert config_path() == tmp_path / "mine.toml"
 
 
+def test_a_user_without_a_home_has_no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CONFIG_HOME", "ADKSESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    assert read_config().servers == {}
+
+
+def test_a_folder_that_cannot_be_entered_has_no_servers(path: Path) -> None:
+    path.parent.write_text("a file")  # stat() fails as it does in a folder without permission
+    assert read_config().servers == {}
+
+
 def test_servers(path: Path) -> None:
     assert read_config().servers == {}
     write(path, FULL)

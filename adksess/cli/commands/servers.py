@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adksess.cli.candidates import complete_server
 from adksess.cli.command import command
+from adksess.cli.config import complete_server
 from adksess.cli.errors import UsageProblem
 from adksess.cli.options import OutputFormat, OutputOption
 from adksess.cli.render.styles import GOOD
@@ -201,8 +201,8 @@ def _print_table(config: "Config", current: str | None, origins: list[str]) -> N
 
 
 def _add(name: str, url: str, values: dict[str, str | bool]) -> None:
-    from adksess.cli.config import read_config
-    from adksess.cli.config_edit import NAME, add_server
+    from adksess.cli.config import NAME, read_config
+    from adksess.cli.config_edit import add_server
     from adksess.store.settings import Settings
 
     if not NAME.fullmatch(name):

@@ -19,7 +19,7 @@ from adksess.cli.commands.serve.outages import shorten_outages
 from adksess.cli.commands.serve.port import claim_port
 from adksess.cli.connection import Connection, choose_embedded, default_port
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.render.console import stderr
+from adksess.cli.render.console import message, stderr
 from adksess.cli.runner import with_store
 from adksess.cli.web_servers import noted
 from adksess.demo import AGENTS_DIR as DEMO_AGENTS_DIR
@@ -35,6 +35,9 @@ _AGENT_FOLDER = """A folder of agents looks like this:
       agent.py        which sets root_agent
 
 To try adksess without an agent: adksess serve --demo"""
+
+
+_CHECK_SECONDS = 3.0  # that the start waits for agents to be imported
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def serve_agents(options: ServeOptions) -> int:
         embedded = _choose_embedded(options)
         # A Redis that does not answer is reported before ADK is imported, which takes seconds.
         info = None if embedded else _check(settings)
-        agents = _load_agents(options, agents_dir, str(given.get("url_prefix", "")))
+        agents = _load_agents(options, agents_dir, str(given.get("url_prefix", "")), stack)
         if embedded:
             stack.enter_context(embedded)
             # A second Ctrl-C must not interrupt the server's shutdown.
@@ -179,13 +182,22 @@ def _agents_dir(given: Mapping[str, object], *, demo: bool) -> Path:
     return Path(str(given.get("agents_dir", "."))).resolve()
 
 
-def _load_agents(options: ServeOptions, agents_dir: Path, url_prefix: str) -> _Agents:
+def _load_agents(
+    options: ServeOptions, agents_dir: Path, url_prefix: str, stack: ExitStack
+) -> _Agents:
+    """Find the agents, and wait a moment for the check whether they can be imported."""
     if options.demo:
         return _Agents(agents_dir, _find_agents(agents_dir, options.command), url_prefix, {})
     # The child process imports the agents while ADK is imported in this one.
-    with AgentsCheck(agents_dir, options.command) as check:
-        names = _find_agents(agents_dir, options.command)
-        return _Agents(agents_dir, names, url_prefix, check.failures())
+    check = stack.enter_context(AgentsCheck(agents_dir, options.command))
+    names = _find_agents(agents_dir, options.command)
+    failures = check.failures(_CHECK_SECONDS, late=_print_import_failures)
+    return _Agents(agents_dir, names, url_prefix, failures)
+
+
+def _print_import_failures(failures: Mapping[str, str]) -> None:
+    for warning in serve_warnings.import_warnings(failures):
+        stderr().print(message("warning", warning))
 
 
 def _find_agents(agents_dir: Path, command: str) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class CheckWithoutFailures(nullcontext["CheckWithoutFailures"]):
     def __init__(self, *_: object) -> None:
         super().__init__(self)
 
-    def failures(self) -> dict[str, str]:
+    def failures(self, *_: object, **__: object) -> dict[str, str]:
         return {}
 
 
@@ -222,7 +222,7 @@ def test_agents_that_cannot_be_imported(
     cli: Run, agents: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Check(CheckWithoutFailures):
-        def failures(self) -> dict[str, str]:
+        def failures(self, *_: object, **__: object) -> dict[str, str]:
             return {"bot": "ModuleNotFoundError: No module named 'no\x1b_such'"}
 
     monkeypatch.setattr(serving, "AgentsCheck", Check)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,13 +14,13 @@ from google.adk.errors.session_not_found_error import SessionNotFoundError
 from google.adk.events.event import Event
 from google.adk.platform import time as platform_time
 from google.adk.platform import uuid as platform_uuid
-from google.adk.sessions._session_util import extract_json_safe_state_delta, extract_state_delta
 from google.adk.sessions.base_session_service import (
     BaseSessionService,
     GetSessionConfig,
     ListSessionsResponse,
 )
 from google.adk.sessions.session import Session
+from pydantic_core import to_jsonable_python
 
 from adksess.adk.event_json import read_session, without_temp_state, write_event
 from adksess.store.cancellation import complete
@@ -33,7 +34,7 @@ from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.models import StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
-from adksess.store.state import StateDelta, merge_scopes
+from adksess.store.state import StateDelta, merge_scopes, split_scopes
 from adksess.store.store import SessionStore
 from adksess.transfer.titles import title_of
 
@@ -246,12 +247,22 @@ def _clean(session_id: str | None) -> str:
 
 
 def _state_delta(state: dict[str, Any]) -> StateDelta:
-    """Split a state by scope, with values that JSON can hold, and without `temp:`."""
+    """Split a state by scope, with values that JSON can hold, and without `temp:`.
+
+    Values become what ADK's own services make of them (`sessions/_session_util.py`, 2.13).
+    """
+    return StateDelta(*map(_json_safe, split_scopes(state)))
+
+
+def _json_safe(values: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        scopes = extract_json_safe_state_delta(state)
+        safe: dict[str, Any] = to_jsonable_python(values)
     except UnicodeEncodeError:  # a lone surrogate, which the store writes as an escape
-        scopes = extract_state_delta(state)
-    return StateDelta(scopes["session"], scopes["app"], scopes["user"])
+        return values
+    except Exception:  # an object that JSON has no form for, such as a function
+        _logger.warning("State has values that JSON cannot hold: their repr is stored.")
+        safe = to_jsonable_python(values, serialize_unknown=True)
+    return safe
 
 
 def _title(event: Event) -> str:

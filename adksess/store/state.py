@@ -20,6 +20,19 @@ class StateDelta(NamedTuple):
 NO_STATE = StateDelta()
 
 
+def split_scopes(state: Mapping[str, Any]) -> StateDelta:
+    """Split a state by the prefixes of its keys; `temp:` keys are left out."""
+    scopes: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    for key, value in state.items():
+        if key.startswith(APP):
+            scopes[1][key.removeprefix(APP)] = value
+        elif key.startswith(USER):
+            scopes[2][key.removeprefix(USER)] = value
+        elif not key.startswith(TEMP):
+            scopes[0][key] = value
+    return StateDelta(*scopes)
+
+
 def merge_scopes(
     session: Mapping[str, Any], app: Mapping[str, Any], user: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from adksess.store.errors import InvalidName, SessionNotFound
 from adksess.store.keys import SessionRef
 from adksess.store.models import TITLE_KEY, StoredState
-from adksess.store.state import APP, TEMP, USER, StateDelta
+from adksess.store.state import TEMP, split_scopes
 from adksess.store.store import SessionStore
 
 
@@ -42,12 +42,7 @@ async def change_state(store: SessionStore, ref: SessionRef, delta: Mapping[str,
         "id": str(uuid4()),
         "timestamp": now,
     }
-    scopes = StateDelta(
-        {k: v for k, v in delta.items() if not k.startswith((APP, USER))},
-        {k.removeprefix(APP): v for k, v in delta.items() if k.startswith(APP)},
-        {k.removeprefix(USER): v for k, v in delta.items() if k.startswith(USER)},
-    )
-    await store.append(ref, event, scopes, timestamp=now)
+    await store.append(ref, event, split_scopes(delta), timestamp=now)
 
 
 async def set_shared_value(

@@ -80,8 +80,8 @@ async def migrate(options: MigrateOptions, progress: Progress = _no_progress) ->
         if isinstance(options.source, str):
             service = await stack.enter_async_context(_opened(options.source, must_exist=True))
             apps = [options.app] if options.app else await app_names(service, options.source)
-            with progress("Migrating sessions", None) as meter:
-                await migration.sessions(sessions(service, apps), meter.advance)
+            with progress("Migrating sessions", None) as bar:
+                await migration.sessions(sessions(service, apps), bar.advance)
         else:
             await _from_redis(options.source, store, options, migration, progress)
         await migration.shared_states()
@@ -99,8 +99,8 @@ async def detect(
             apps = [app] if app is not None else await app_names(service, source)
         except NoApps:
             return []
-        with progress("Reading sessions", None) as meter:
-            report = await count_sessions(sessions(service, apps), meter.advance)
+        with progress("Reading sessions", None) as bar:
+            report = await count_sessions(sessions(service, apps), bar.advance)
         return [(urlsplit(source).scheme, type(service).__name__, report)]
 
 

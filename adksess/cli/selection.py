@@ -103,18 +103,18 @@ async def matching(
     Relative times count from the server's clock. `statuses` receives the status of each session
     if the filters name one.
     """
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
     from adksess.transfer.overview import STATUS_BYTES
 
     statuses = {} if statuses is None else statuses
     only = filters.at(await store.now())
     plan = await store.plan(only, use_scan=use_scan)
     total = await store.count(plan, only)
-    with Meter("Reading sessions", total or plan.state.key_count) as meter:
+    with ProgressBar("Reading sessions", total or plan.state.key_count) as bar:
         async for batch in store.query(
             plan, only, history_bytes=STATUS_BYTES if filters.statuses else 0
         ):
-            meter.advance(len(batch))
+            bar.advance(len(batch))
             if filters.statuses:
                 batch = await keep_statuses(store, batch, filters.statuses, statuses)
             if batch:

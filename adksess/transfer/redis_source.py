@@ -50,9 +50,9 @@ async def migrate_layouts(
         for known in LAYOUTS:
             if layout not in (None, known.name):
                 continue
-            with progress(f"Migrating: {known.title}", None) as meter:
+            with progress(f"Migrating: {known.title}", None) as bar:
                 before, report.apps = report.apps, set()
-                await migration.sessions(known.sessions(redis, app), meter.advance)
+                await migration.sessions(known.sessions(redis, app), bar.advance)
                 for name in sorted(report.apps):
                     await migration.states(known.states(redis, name))
                 report.apps |= before
@@ -72,9 +72,9 @@ async def migrate_own(
     """Migrate documents of adksess: unchanged to a store, or, if None, to another service."""
     async with SessionStore(source) as store:
         documents = stored_documents(store, app, include_foreign=include_foreign)
-        with progress("Copying sessions", await store.key_count()) as meter:
+        with progress("Copying sessions", await store.key_count()) as bar:
             if target is None:
-                await migration.sessions(_as_sources(documents), meter.advance)
+                await migration.sessions(_as_sources(documents), bar.advance)
             else:
                 await copy_documents(
                     target,
@@ -82,7 +82,7 @@ async def migrate_own(
                     migration.report,
                     ttl=ttl,
                     dry_run=dry_run,
-                    advance=meter.advance,
+                    advance=bar.advance,
                 )
             await migration.states(store.all_states(app))
 
@@ -96,8 +96,8 @@ async def detect_layouts(
         await redis.key_count()  # raises ServerUnavailable before any output
         found = []
         for layout in LAYOUTS:
-            with progress(f"Looking for {layout.title}", None) as meter:
-                report = await count_sessions(layout.sessions(redis, app), meter.advance)
+            with progress(f"Looking for {layout.title}", None) as bar:
+                report = await count_sessions(layout.sessions(redis, app), bar.advance)
             if report.failed or report.sessions:
                 found.append((layout.name, layout.title, report))
         own = MigrationReport()

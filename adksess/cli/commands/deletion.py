@@ -8,7 +8,7 @@ from adksess.cli.options import ChangeOptions
 from adksess.cli.preview import print_preview
 from adksess.cli.prompts import Target, confirm
 from adksess.cli.render.console import message, stderr, stdout
-from adksess.cli.render.progress import Meter
+from adksess.cli.render.progress import ProgressBar
 from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import counted, human_size, safe_text
 from adksess.cli.runner import with_store
@@ -90,11 +90,11 @@ def _back_up(
     from adksess.transfer.files import output_file
 
     async def export(store: SessionStore, write: Write) -> list[SessionSummary]:
-        with Meter("Writing the backup", len(options.sessions)) as meter:
+        with ProgressBar("Writing the backup", len(options.sessions)) as bar:
             written = []
             for batch in batched(options.sessions, _BATCH):
                 written += await export_listed(store, batch, write)
-                meter.advance(len(batch))
+                bar.advance(len(batch))
         for app_name, user_id in options.states:
             await export_states(store.all_states(app_name, user_id), write, ExportReport())
         return written
@@ -117,13 +117,13 @@ def purge_sessions(
     unreadable: list[SessionSummary] = []
 
     async def work(store: SessionStore) -> None:
-        with Meter("Deleting sessions", await store.key_count()) as meter:
+        with ProgressBar("Deleting sessions", await store.key_count()) as bar:
             for app, user in owners:
                 async for batch in store.purge(app, user):
                     report.sessions += batch.sessions
                     report.size_bytes += batch.size_bytes
                     unreadable.extend(batch.unreadable)
-                    meter.advance(batch.sessions)
+                    bar.advance(batch.sessions)
                 if state:
                     report.states += await store.delete_state(app, user)
 
@@ -157,7 +157,7 @@ def _print_report(report: DeletionReport, answer: ChangeOptions, *, asked_for_st
 
 
 async def _delete(store: SessionStore, options: DeletionOptions, report: DeletionReport) -> None:
-    with Meter("Deleting sessions", len(options.sessions)) as meter:
+    with ProgressBar("Deleting sessions", len(options.sessions)) as bar:
         for batch in batched(options.sessions, _BATCH):
             if options.unchanged_only:
                 deleted, kept = await store.delete_unchanged(batch)
@@ -168,7 +168,7 @@ async def _delete(store: SessionStore, options: DeletionOptions, report: Deletio
             else:
                 report.sessions += await store.delete([session.ref for session in batch])
                 report.size_bytes += sum(session.size_bytes for session in batch)
-            meter.advance(len(batch))
+            bar.advance(len(batch))
     for app_name, user_id in options.states:
         report.states += await store.delete_state(app_name, user_id)
 

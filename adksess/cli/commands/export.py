@@ -156,7 +156,7 @@ async def _batches(
     store: "SessionStore", selection: "Selection"
 ) -> "tuple[SelectedSessions, AsyncIterator[Sequence[SessionSummary]]]":
     """Return the named sessions, none where filters select, and all of the selection in batches."""
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
     from adksess.cli.selection import SelectedSessions, matching
 
     by_name = selection.names is not None
@@ -164,14 +164,14 @@ async def _batches(
     total = len(selected.sessions) if by_name else await store.key_count()
 
     async def batches() -> "AsyncIterator[Sequence[SessionSummary]]":
-        with Meter("Exporting sessions", total) as meter:
+        with ProgressBar("Exporting sessions", total) as bar:
             if by_name:
                 yield selected.sessions
-                meter.advance(len(selected.sessions))
+                bar.advance(len(selected.sessions))
                 return
             async for batch in matching(store, selection.filters):
                 yield batch
-                meter.advance(len(batch))
+                bar.advance(len(batch))
 
     return selected, batches()
 

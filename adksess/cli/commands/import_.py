@@ -185,16 +185,16 @@ def _run(
     options: ImportOptions,
     report: "ImportReport",
 ) -> None:
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
     from adksess.cli.runner import with_store
     from adksess.transfer.importer import import_records
     from adksess.transfer.sources import read_files
 
     entries = read_files(source.names, source.max_line, source.session_files, stdin=stdin)
-    with Meter("Comparing records" if options.dry_run else "Importing records") as meter:
+    with ProgressBar("Comparing records" if options.dry_run else "Importing records") as bar:
         with_store(
             settings,
-            lambda store: import_records(store, entries, options, report, advance=meter.advance),
+            lambda store: import_records(store, entries, options, report, advance=bar.advance),
         )
 
 

@@ -154,10 +154,10 @@ def _migrate(options: "MigrateOptions") -> "MigrationReport":
 
     from adksess.adk.migrate import migrate as run
     from adksess.adk.other_services import NoApps
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
 
     try:
-        return asyncio.run(run(options, Meter))
+        return asyncio.run(run(options, ProgressBar))
     except NoApps as exc:
         raise UsageProblem(str(exc)) from None
 
@@ -168,9 +168,9 @@ def _detect(place: "Settings | str", app: str | None) -> None:
 
     from adksess.adk.migrate import detect
     from adksess.cli.render.console import stderr, stdout
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
 
-    layouts = asyncio.run(detect(place, app, Meter))
+    layouts = asyncio.run(detect(place, app, ProgressBar))
     if not layouts:
         stdout().print("No sessions of any layout that adksess knows.")
         return

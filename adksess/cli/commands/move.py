@@ -114,15 +114,15 @@ _NOTHING = "Nothing to move."
 def _run(
     settings: "Settings", refs: "Sequence[SessionRef]", options: "MoveOptions"
 ) -> "MoveReport":
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
     from adksess.cli.runner import with_store
     from adksess.transfer.move import move_sessions
 
     text = "Looking up sessions" if options.dry_run else "Moving sessions"
-    with Meter(text, len(refs)) as meter:
+    with ProgressBar(text, len(refs)) as bar:
         return with_store(
             settings,
-            lambda store: move_sessions(store, refs, options, advance=meter.advance),
+            lambda store: move_sessions(store, refs, options, advance=bar.advance),
         )
 
 

@@ -101,15 +101,15 @@ def _trim(
 def _run(
     settings: "Settings", sessions: "Sequence[SessionSummary]", options: "TrimOptions"
 ) -> "TrimReport":
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
     from adksess.cli.runner import with_store
     from adksess.transfer.trim import trim_sessions
 
     text = "Reading sessions" if options.dry_run else "Trimming sessions"
-    with Meter(text, len(sessions)) as meter:
+    with ProgressBar(text, len(sessions)) as bar:
         return with_store(
             settings,
-            lambda store: trim_sessions(store, sessions, options, advance=meter.advance),
+            lambda store: trim_sessions(store, sessions, options, advance=bar.advance),
         )
 
 

@@ -144,13 +144,13 @@ async def _set(
     store: "SessionStore", sessions: "Sequence[SessionSummary]", seconds: int
 ) -> "list[SessionSummary]":
     """Set every expiry, and return the sessions that still exist."""
-    from adksess.cli.render.progress import Meter
+    from adksess.cli.render.progress import ProgressBar
     from adksess.store.batches import batched
 
-    with Meter("Setting expiry", len(sessions)) as meter:
+    with ProgressBar("Setting expiry", len(sessions)) as bar:
         for batch in batched([session.ref for session in sessions], _BATCH):
             await store.set_expiries(batch, seconds)
-            meter.advance(len(batch))
+            bar.advance(len(batch))
     return await store.summaries([session.ref for session in sessions])
 
 

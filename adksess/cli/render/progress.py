@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 1.0
 
 
-class Meter:
+class ProgressBar:
     """Counts steps of work; shows nothing in a pipe, nor while the work is short."""
 
     def __init__(self, text: str, total: int | None = None) -> None:

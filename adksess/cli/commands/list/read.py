@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from adksess.cli.commands.list.options import ListOptions, ListOutput, SortBy
 from adksess.cli.empty import explain_empty
-from adksess.cli.render.progress import Meter
+from adksess.cli.render.progress import ProgressBar
 from adksess.cli.selection import keep_statuses
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
@@ -38,7 +38,7 @@ async def read_listing(store: SessionStore, options: ListOptions) -> Listing:
         return await keep_statuses(store, batch, wanted, statuses)
 
     by_status = options.sort is SortBy.STATUS
-    with Meter("Reading sessions") as meter:
+    with ProgressBar("Reading sessions") as bar:
         page = await store.page(
             options.filters.at(await store.now()),
             order=Order.UPDATED if by_status else Order(options.sort),
@@ -48,7 +48,7 @@ async def read_listing(store: SessionStore, options: ListOptions) -> Listing:
             use_scan=options.use_scan,
             history_bytes=STATUS_BYTES,
             refine=refine if wanted else None,
-            advance=meter.advance,
+            advance=bar.advance,
         )
     if not page.sessions and not page.unreadable:
         return Listing(page, explanation=await explain_empty(store, options.filters))

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from adksess.cli.command import Command, with_plain_types
-from adksess.cli.errors import KNOWN, ExitCode, debugging, fail, naming
+from adksess.cli.errors import KNOWN, ExitCode, UsageProblem, debugging, fail, naming
 from adksess.cli.render.streams import OutputError, prepared_streams
 
 _PANELS = {
@@ -163,6 +163,13 @@ def _run() -> int:
         return ExitCode.INTERRUPTED
     except KNOWN as exc:
         return fail(exc)
+    except UnicodeEncodeError as exc:
+        if exc.reason != "surrogates not allowed":
+            raise
+        # Python decodes arguments that are not UTF-8 so. File names may be like that, keys not.
+        return fail(
+            UsageProblem("A name on the command line is not valid text: write it in UTF-8.")
+        )
     finally:
         from adksess.cli.connection import close_embedded
 

@@ -88,7 +88,10 @@ def naming(ctx: typer.Context) -> Iterator[None]:
         yield
     except UsageError as exc:
         exc.ctx = exc.ctx or ctx
-        names = any(getattr(param, "metavar", None) == "ID" for param in ctx.command.params)
+        names = any(
+            param.param_type_name == "argument" and getattr(param, "metavar", None) == "ID"
+            for param in ctx.command.params
+        )
         if names and type(exc).__name__ == "NoSuchOption" and not exc.possibilities:
             exc.message += " (before an id that begins with a dash, write -- or app/user/)"
         raise

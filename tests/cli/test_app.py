@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -16,7 +17,7 @@ from adksess.cli.commands.serve import server as serving
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import EXIT_CODES, ExitCode, exit_code_of, fail
 from adksess.embedded import EmbeddedUnavailable
-from adksess.store.errors import AdksessError, ServerUnavailable
+from adksess.store.errors import AdksessError, ServerUnavailable, SessionExists
 from tests.cli.sessions import store_session
 
 _MODULES = """
@@ -258,3 +259,18 @@ def test_debug_shows_tracebacks_and_commands_but_no_contents(
         assert "hidden" not in result.err
     assert "redis: " not in cli("show", name, "-r", valkey_url).err
     assert "Traceback" not in cli("show", "nope", "-r", valkey_url).err
+
+
+@pytest.mark.parametrize(
+    "words", [["show", "ch\udce4t"], ["list", "--app", "\udce4"], ["list", "--prefix", "\udce4"]]
+)
+def test_arguments_that_are_not_text(
+    cli: Callable[..., Any], valkey_url: str, words: list[str]
+) -> None:
+    with suppress(SessionExists):  # then an index is asked for the name
+        store_session(valkey_url, "text", "ada", "stored")
+    result = cli(*words, "-r", valkey_url)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: A name on the command line is not valid text: write it in UTF-8.\n"
+    )

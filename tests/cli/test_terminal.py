@@ -39,7 +39,7 @@ def test_a_question_without_a_yes_changes_nothing(
 
 def test_yes_deletes(env: dict[str, str], database: redis.Redis) -> None:
     with Terminal("delete", "--app", "demo", "--since", "1d", env=env) as terminal:
-        terminal.wait_for(", updated in the last 1 day in redis://")
+        terminal.wait_for(", updated in the last 1 day, in redis://")
         terminal.wait_for("[y/N] ")
         terminal.type("y\r")
         assert terminal.end() == 0

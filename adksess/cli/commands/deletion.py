@@ -74,7 +74,8 @@ def delete_sessions(
         print_preview(settings, options.sessions)
         _print(f"Would delete {_describe(options)}.", answer)
         return report
-    confirm(f"delete {_describe(options)}", answer, target, count=count)
+    comma = "," if options.words and not options.states else ""
+    confirm(f"delete {_describe(options)}{comma}", answer, target, count=count)
     if options.backup is not None:
         options = _back_up(settings, options, options.backup, answer)
     with_store(settings, lambda store: _delete(store, options, report))

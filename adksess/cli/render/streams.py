@@ -1,4 +1,4 @@
-"""stdout and stderr of any encoding, and what happens when they cannot be written."""
+"""Standard streams of any encoding, and what happens when they cannot be used."""
 
 import codecs
 import errno
@@ -85,11 +85,15 @@ class _Missing:
 
 @contextmanager
 def prepared_streams() -> Iterator[tuple[_Stream, _Stream]]:
-    """Make stdout and stderr write any character, and report when they cannot be written."""
+    """Make the streams take any character, and report when stdout cannot be written."""
     codecs.register_error(ESCAPE, _escape)
     codecs.register_error(_SIMPLIFY, _simplify)
     _occupy_descriptors()
-    before = sys.stdout, sys.stderr
+    before = sys.stdin, sys.stdout, sys.stderr
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115  # until the end
+    elif hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")  # bytes that are not text match no name
     streams = (
         _Stream(_encoding_all(sys.stdout), "stdout", is_silent=False),
         _Stream(_encoding_all(sys.stderr), "stderr", is_silent=True),
@@ -98,7 +102,7 @@ def prepared_streams() -> Iterator[tuple[_Stream, _Stream]]:
     try:
         yield streams
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout, sys.stderr = before
 
 
 def escape_unencodable(text: str) -> str:

@@ -8,7 +8,7 @@ from tests.readme.pages import GITHUB
 ASSETS = GITHUB / "assets"
 
 PICTURES = {
-    "list.svg": ["adksess list", "adksess doctor"],
+    "list.svg": ["adksess list", "adksess search overloaded", "adksess doctor"],
     "show.svg": ["adksess show 8e42"],
 }
 

@@ -44,16 +44,40 @@ _SECONDS_SINCE_UPDATE = {_ADA: 185, _BOB: 7_500, _EVE: 7_620}
 _SECONDS_TO_EXPIRY = 23 * 3600 + 1_800
 _NOT_INHERITED = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "REDIS_URL", "ADKSESS_PREFIX")
 _FRESH_SECONDS = 20  # of the minute after which an age reads differently
-_DIALOG: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("user", "My name is Ada", {}),
-    ("remember", "Nice to meet you, Ada.", {"turns": 1, "user:name": "Ada"}),
-    ("user", "Remember that the key is under the mat", {}),
-    (
-        "remember",
-        "I will remember, in this session: the key is under the mat.",
-        {"turns": 2, "notes": ["the key is under the mat"]},
+
+
+def _delta(**state: Any) -> dict[str, Any]:
+    return {"actions": {"state_delta": state}}
+
+
+_DIALOGS: dict[SessionRef, tuple[tuple[str, dict[str, Any], dict[str, Any]], ...]] = {
+    _ADA: (
+        ("user", {"text": "My name is Ada"}, {}),
+        (
+            "remember",
+            {"text": "Nice to meet you, Ada."},
+            _delta(turns=1, **{"user:name": "Ada"}),
+        ),
+        ("user", {"text": "Remember that the key is under the mat"}, {}),
+        (
+            "remember",
+            {"text": "I will remember, in this session: the key is under the mat."},
+            _delta(turns=2, notes=["the key is under the mat"]),
+        ),
     ),
-)
+    _BOB: (
+        ("user", {"text": "Will it rain today?"}, {}),
+        ("weather", {}, {"error_code": "503", "error_message": "The model is overloaded."}),
+    ),
+    _EVE: (
+        ("user", {"text": "Book a ferry to Oslo"}, {}),
+        (
+            "weather",
+            {"function_call": {"id": "c1", "name": "book_ferry", "args": {"to": "Oslo"}}},
+            {"long_running_tool_ids": ["c1"]},
+        ),
+    ),
+}
 
 
 class Scene:
@@ -171,38 +195,31 @@ def _installed_from() -> str:
 
 
 async def _store(url: str) -> None:
-    start = _start(_ADA)
     async with SessionStore(url) as store:
-        for ref, ttl in ((_BOB, 0), (_EVE, None)):
-            await store.create(ref, StateDelta(_title("Will it rain?")), ttl=ttl, now=_start(ref))
-            await age(store, ref, _start(ref))
-        await store.create(
-            _ADA, StateDelta(_title("My name is Ada"), user={"name": "Ada"}), now=start
-        )
-        await age(store, _ADA, start)
-        for number, (author, text, delta) in enumerate(_DIALOG):
-            event = {
-                "id": f"e{number}",
-                "invocation_id": f"i{number // 2}",
-                "author": author,
-                "timestamp": start + number,
-                "content": {
-                    "role": "user" if author == "user" else "model",
-                    "parts": [{"text": text}],
-                },
-                "actions": {"state_delta": delta},
-            }
-            own = {key: value for key, value in delta.items() if ":" not in key}
-            await store.append(_ADA, event, StateDelta(own), timestamp=start + number)
+        for ref, dialog in _DIALOGS.items():
+            start = _start(ref)
+            ui_title = {"__session_metadata__": {"displayName": "My name is Ada"}}
+            state = StateDelta(ui_title, user={"name": "Ada"}) if ref == _ADA else StateDelta()
+            await store.create(ref, state, ttl=0 if ref == _BOB else None, now=start)
+            await age(store, ref, start)
+            for number, (author, part, more) in enumerate(dialog):
+                role = "user" if author == "user" else "model"
+                event = {
+                    "id": f"e{number}",
+                    "invocation_id": f"i{number // 2}",
+                    "author": author,
+                    "timestamp": start + number,
+                    **({"content": {"role": role, "parts": [part]}} if part else {}),
+                    "actions": {"state_delta": {}},
+                } | more
+                delta = event["actions"]["state_delta"]
+                own = {key: value for key, value in delta.items() if ":" not in key}
+                await store.append(ref, event, StateDelta(own), timestamp=start + number)
 
 
 def _start(ref: SessionRef) -> float:
     """When a session was created; a quarter second, so that its digits are always as many."""
     return int(time.time()) - _SECONDS_SINCE_UPDATE[ref] - 5 + 0.25
-
-
-def _title(text: str) -> dict[str, Any]:
-    return {"__session_metadata__": {"displayName": text}}
 
 
 def _dated(line: str) -> str:

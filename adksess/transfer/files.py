@@ -16,7 +16,7 @@ MAX_LINE = 64 * 1024 * 1024
 """The longest line of an import, in bytes, unless another limit is given."""
 
 _GZIP = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SKIPPED = 1 << 20
 
 
@@ -101,7 +101,7 @@ def read_lines(file: BinaryIO, max_line: int = MAX_LINE) -> Iterator[tuple[int, 
         while line := source.readline(max_line + 1):
             number += 1
             if number == 1:
-                line = line.removeprefix(_BYTE_ORDER_MARK)
+                line = line.removeprefix(BYTE_ORDER_MARK)
             if len(line) > max_line and not line.endswith(b"\n"):
                 while line and not line.endswith(b"\n"):
                     line = source.readline(_SKIPPED)

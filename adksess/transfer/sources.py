@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adksess.store.document import parse_json
-from adksess.transfer.files import FileError, input_file, read_lines
+from adksess.transfer.files import BYTE_ORDER_MARK, FileError, input_file, read_lines
 from adksess.transfer.importer import Entry
 from adksess.transfer.ndjson import InvalidRecord, Record, read_line
 from adksess.transfer.session_file import (
@@ -194,7 +194,7 @@ def _session_or_invalid(
         yield where, _too_long(max_line)
         return
     try:
-        fields = parse_json(data)
+        fields = parse_json(data.removeprefix(BYTE_ORDER_MARK))
     except ValueError:
         fields = None
     if is_session_file(fields):

@@ -22,6 +22,7 @@ from google.genai import types
 from adksess import RedisSessionService, demo
 from adksess.demo.agents.remember.agent import root_agent as remember
 from tests.cli.sessions import store_session
+from tests.cli.terminal import Terminal
 from tests.conftest import Run
 from tests.scripted import APP, PICTURE, converse, use_script
 
@@ -366,3 +367,23 @@ def test_transcripts_are_those_of_show(
     result = cli(*words, "--out", f"{tmp_path}/")
     assert (tmp_path / f"trip.{name}").read_text(encoding="utf-8") == shown.out
     assert f"note: --format {name} does not hold: state; the expiry.\n" in result.err
+
+
+@pytest.mark.parametrize(
+    "words", [("test", "--with-credentials"), ("adk", "--allow-empty")], ids=" ".join
+)
+def test_options_of_other_formats_are_rejected(
+    cli: Run, target: redis.Redis, target_url: str, words: tuple[str, str]
+) -> None:
+    result = cli("export", "--format", *words, "-r", target_url)
+    assert (result.code, words[1] in result.err, result.out) == (2, True, "")
+
+
+def test_a_terminal_obeys_nothing_that_is_stored(target: redis.Redis, target_url: str) -> None:
+    store_session(target_url, session_id="odd", texts=("a\x9b31m b\u202e c",))
+    words = ("export", "odd", "--format", "adk", "-r", target_url)
+    with Terminal(*words) as terminal:
+        assert terminal.end() == 0
+        assert "\\u009b31m" in terminal.seen
+        assert "\\u202e" in terminal.seen
+        assert not {"\x9b", "\u202e"} & set(terminal.seen)

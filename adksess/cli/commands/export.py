@@ -10,7 +10,7 @@ import typer
 
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
-from adksess.cli.errors import ExitCode
+from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import FilterOptions, IdsArgument
 from adksess.store.errors import SessionNotFound
 
@@ -93,7 +93,11 @@ def export(
 
     selection = Selection.from_options(ids, filters, all_if_none=True)
     settings = connection.settings()
+    if with_credentials and format_ is not Format.ADK:
+        raise UsageProblem("--with-credentials is for --format adk: omit it.")
     if format_ is not Format.ADKSESS:
+        if allow_empty:
+            raise UsageProblem("--allow-empty is for --format adksess: omit it.")
         _export_files(settings, selection, format_, out, with_credentials=with_credentials)
         return
     path = None if out is None else Path(out)
@@ -185,6 +189,9 @@ def _export_files(
     with_credentials: bool,
 ) -> None:
     """Write files of another format: one file or stdout for one session, a folder for several."""
+    import sys
+
+    from adksess.cli.render.json_output import json_for_screens
     from adksess.cli.runner import with_store
     from adksess.transfer.file_export import export_files
     from adksess.transfer.files import output_file
@@ -199,8 +206,11 @@ def _export_files(
 
     report, selected = with_store(settings, run)
     if report.sessions and (content := target.content()) is not None:
-        with output_file(path) as file:
-            file.write(content)
+        if path is None and sys.stdout.isatty():
+            sys.stdout.write(json_for_screens(content.decode()))
+        else:
+            with output_file(path) as file:
+                file.write(content)
     _print_file_report(report, format_, out)
     if selected.report_missing() or not (report.sessions or report.failed):
         raise typer.Exit(ExitCode.NOT_FOUND)

@@ -115,6 +115,8 @@ class WriteOperations(DocumentOperations):
         if code != _STORED:
             raise SessionExists(f"Session {ref.session_id!r} already exists.")
         with suppress(AdksessError):  # the session is stored: a later create prunes instead
+            if self.settings.is_cluster and samples:
+                expired, sample = await self._sample_on_cluster(ref, samples)
             await self._prune(ref, expired, sample)
         created = created_at.decode()
         return Document(ref, tail._replace(created_at=created, updated_at=created))
@@ -274,6 +276,17 @@ class WriteOperations(DocumentOperations):
         value = await _checked(ref, self._client.command("GET", self.keys.session(ref)))
         if value is not None:
             await self.replace_if_unchanged(StoredValue(ref, value, None), decode(value, ref))
+
+    async def _sample_on_cluster(self, ref: SessionRef, samples: int) -> list[Any]:
+        """Expired ids in the user's index, and random members of the app's."""
+        user_index, app_index, _ = self._index_keys(ref)
+        seconds, _ = await self._client.command("TIME")
+        return await self._client.run_all(
+            [
+                ("ZRANGEBYSCORE", user_index, "-inf", f"({int(seconds)}", "LIMIT", 0, samples),
+                ("ZRANDMEMBER", app_index, samples),
+            ]
+        )
 
     async def _prune(
         self, ref: SessionRef, expired: Sequence[bytes], members: Sequence[bytes]

@@ -12,6 +12,7 @@ import redis
 from google.adk.sessions.session import Session
 
 from adksess import RedisSessionService, SessionRef, SessionStore
+from adksess.store import indexes, write
 from adksess.store.connect import Client, new_client
 from adksess.store.errors import ServerUnavailable
 from adksess.store.settings import Settings
@@ -236,6 +237,13 @@ async def test_the_indexes_are_kept_by_calls_of_their_own(cluster: Cluster) -> N
         await store._client.command("SET", foreign, '{"events":[],"state":{}}')
         await store.append(refs[6], {"n": 1}, timestamp=1.0)
         assert await store.not_indexed(refs) == refs[7:]
+        again = {"event": b'{"n":1}', "timestamp": 1.0, "is_unconfirmed": True}
+        await store._client.command("DEL", store.keys.app_sessions(APP))
+        assert (await store.append(refs[0], **again)).is_duplicate  # as after a lost reply
+        assert store.keys.app_member(refs[0]) in await store._client.command(
+            "ZRANGE", store.keys.app_sessions(APP), 0, -1
+        )
+        await store.index_sessions(await store.summaries(refs))
         assert await store.set_expiries(refs, 900) == [True] * 7 + [False] * 2
         assert {round(one.ttl_seconds or 0, -2) for one in await store.summaries(refs)} == {900}
         found = await store.summaries(refs[:3])
@@ -245,3 +253,16 @@ async def test_the_indexes_are_kept_by_calls_of_their_own(cluster: Cluster) -> N
         assert await sizes() == {APP: 5}
         assert await store.delete(refs) == 5
         assert await sizes() == {}
+
+
+async def test_the_index_of_a_cluster_stays_small_where_nobody_lists(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "sample_size", lambda: 8)
+    monkeypatch.setattr(indexes, "_CLUSTER_GRACE", -1)
+    async with SessionStore(cluster.url, prefix="bounded:") as store:
+        for number in range(60):
+            ref = SessionRef(APP, "ada", f"s{number}")
+            await store.create(ref)
+            await store._client.command("DEL", store.keys.session(ref))
+        assert (await store.index_state()).sizes[APP] < 20

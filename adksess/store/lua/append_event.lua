@@ -11,8 +11,8 @@
 --       then key and value of each entry: session keys as JSON, app and user fields as they are
 -- Returns {code, event count, second, TTL in ms}; code 1 stored, 2 duplicate (nothing written),
 -- 0 no such session, -1 not in our layout, -2 unexpected event count, -3 the document is at the
--- server's size limit. On a cluster the caller writes the indexes if `second` is not 0: it is the
--- score in the app index; a TTL of -1 is for a session that never expires.
+-- server's size limit. On a cluster the caller writes the indexes if `second` is not 0, also for the
+-- duplicate that a retry finds: it is the score in the app index. A TTL of -1 never expires.
 local session, index, app_index, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local app_state, user_state = KEYS[5], KEYS[6]
 local event, stamp, title, id, member, app = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -109,7 +109,8 @@ if count > 0 and not is_newest then
   local from = math.max(0, start - lookback - #event - 1)
   local recent = redis.call('GETRANGE', session, from, start - 1)
   if find(recent, '\n' .. event, 1, true) then
-    return {2, count, 0, 0}
+    local second = server_time()
+    return {2, count, second, redis.call('PTTL', session)}
   end
 end
 if tonumber(expected) >= 0 and tonumber(expected) ~= count then

@@ -96,7 +96,7 @@ def follow_events(options: TailOptions) -> None:
 
 
 def _print(events: "list[NewEvent]", options: TailOptions) -> None:
-    from adksess.cli.render.console import stdout
+    from adksess.cli.render.console import is_terminal, stdout
     from adksess.cli.render.event_lines import event_line
     from adksess.cli.render.json_output import write_json
 
@@ -106,7 +106,7 @@ def _print(events: "list[NewEvent]", options: TailOptions) -> None:
             names = {"key": new.key, **new.ref._asdict(), "event_number": new.number}
             write_json({**names, "event": new.event}, indent=None)
         else:
-            width = console.width if console.is_terminal else None
+            width = console.width if is_terminal() else None
             line = event_line(new, utc=options.utc, width=width)
             console.print(line, soft_wrap=True)
     sys.stdout.flush()

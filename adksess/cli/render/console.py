@@ -20,6 +20,11 @@ def stdout() -> Console:
     return _console(is_stderr=False)
 
 
+def is_terminal() -> bool:
+    """Whether stdout is a terminal. Rich takes FORCE_COLOR for one: a pipe stays a pipe."""
+    return sys.stdout.isatty()
+
+
 def stderr() -> Console:
     """The console for messages: progress, hints, prompts, errors."""
     return _console(is_stderr=True)

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from adksess.cli.render.cells import isolated
-from adksess.cli.render.console import stdout
+from adksess.cli.render.console import is_terminal, stdout
 from adksess.cli.render.styles import ACCENT, ERROR, ID, MUTED
 from adksess.cli.render.text import safe_text
 from adksess.cli.render.times import moment
@@ -28,7 +28,7 @@ class MatchPrinter:
     def print(self, match: Match) -> None:
         """Print one line."""
         line = Text()
-        if self._console.is_terminal:
+        if is_terminal():
             if match.key != self._session:
                 gap = "\n" if self._session else ""
                 self._console.print(Text(gap + safe_text(match.ref.path), style=ID), soft_wrap=True)

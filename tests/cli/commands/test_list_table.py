@@ -2,6 +2,7 @@
 # ruff: noqa: E501 - whole lines of a table
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 
@@ -65,7 +66,7 @@ def conversations(database: redis.Redis, at_noon: None) -> None:
 def test_80_columns_on_a_terminal(
     run: Run, conversations: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert _lines(run("list", columns=80).out) == [
         "SESSION     TITLE           STATUS     APP      USER            EVENTS AGE   TTL",
         "8e42aa01-7c My name is Ada             remember user                 2 42s    1d",
@@ -78,7 +79,7 @@ def test_80_columns_on_a_terminal(
 def test_120_columns_on_a_terminal(
     run: Run, conversations: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert _lines(run("list", columns=120).out) == [
         "SESSION      TITLE                    STATUS      APP       USER             EVENTS       SIZE     UPDATED (UTC)     TTL",
         "8e42aa01-7c  My name is Ada                       remember  user                  2  522 bytes  2026-11-18 11:05   1d 1h",
@@ -88,7 +89,11 @@ def test_120_columns_on_a_terminal(
     ]
 
 
-def test_a_pipe_shows_ids_in_full(run: Run, conversations: None) -> None:
+@pytest.mark.parametrize("color", ["", "1"])
+def test_a_pipe_shows_ids_in_full(
+    run: Run, conversations: None, monkeypatch: pytest.MonkeyPatch, color: str
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", color)
     assert _lines(run("list", columns=120).out) == [
         "SESSION                               TITLE                   STATUS      APP       USER             EVENTS  AGE     TTL",
         "8e42aa01-7c1f-4c55-9d0b-3f6a1c9b2e11  My name is Ada                      remember  user                  2  42s   1d 1h",
@@ -110,7 +115,7 @@ def test_columns_are_chosen_and_headers_left_out(run: Run, conversations: None) 
 def test_one_long_name_does_not_ruin_the_others(
     run: Run, conversations: None, database: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     ref = SessionRef("app-" + "a" * 60, "user-" + "u" * 60, "id-" + "x" * 90)
     put_document(database, ref)
     for width in (80, 120):

@@ -1,6 +1,7 @@
 """`adksess search`: lines, NDJSON, ids, and what it says when nothing matches."""
 
 import json
+import sys
 import time
 
 import pytest
@@ -47,7 +48,7 @@ def test_lines_name_session_event_time_author_and_field(run: Run) -> None:
 
 
 def test_a_terminal_names_a_session_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
     out = run("search", "order", columns=80).out
     assert out.count(_DAVE.path) == out.count(_CAROL.path) == 1

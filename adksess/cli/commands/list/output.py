@@ -9,7 +9,7 @@ from typing import Any
 
 from adksess.cli.commands.list.options import DEFAULT_LIMIT, ListOptions, ListOutput
 from adksess.cli.commands.list.read import Listing, read_listing
-from adksess.cli.render.console import message, stderr, stdout
+from adksess.cli.render.console import is_terminal, message, stderr, stdout
 from adksess.cli.render.json_output import write_json, write_json_array
 from adksess.cli.render.session_table import (
     TableOptions,
@@ -91,7 +91,7 @@ def listing_table(options: ListOptions, listing: Listing) -> Any:
         columns=options.columns,
         extra=options.extra,
         headers=options.headers,
-        is_terminal=console.is_terminal,
+        is_terminal=is_terminal(),
         full_ids=options.full_ids,
         utc=options.utc,
     )
@@ -149,7 +149,7 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
         console.print(f"{of}; -n 0 shows all.", style=MUTED)
     if page.next:
         console.print(f"Next: {_next_command(options, page.next)}", style=MUTED, markup=False)
-    if options.output is ListOutput.TABLE and stdout().is_terminal:
+    if options.output is ListOutput.TABLE and is_terminal():
         _warn_of_expiry(page.sessions)
     if listing.explanation:
         console.print(safe_text(listing.explanation), style=MUTED, markup=False)

@@ -13,7 +13,7 @@ from adksess.cli.commands.list.options import ListOptions, ListOutput
 from adksess.cli.commands.list.output import listing_table
 from adksess.cli.commands.list.read import read_listing
 from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import stdout
+from adksess.cli.render.console import is_terminal, stdout
 from adksess.cli.render.live import poll
 from adksess.cli.render.styles import ERROR, MUTED
 from adksess.cli.render.times import moment, zone
@@ -24,7 +24,7 @@ from adksess.store.store import SessionStore
 def watch_sessions(options: ListOptions, seconds: float) -> None:
     """Redraw the table until `q` or Ctrl-C. An outage is shown below the last view."""
     console = stdout()
-    if options.output is not ListOutput.TABLE or not console.is_terminal:
+    if options.output is not ListOutput.TABLE or not is_terminal():
         raise UsageProblem("--watch needs a terminal and -o table: omit it in a script.")
     rows = max(1, console.height - 4)
     options = replace(options, limit=min(options.limit or rows, rows))

@@ -7,7 +7,7 @@ from typing import Any
 
 from adksess.cli.commands.show.options import LATEST, ShowOptions
 from adksess.cli.errors import UsageProblem
-from adksess.cli.render.console import stderr, stdout
+from adksess.cli.render.console import is_terminal, stderr, stdout
 from adksess.cli.selection import Selection, resolve_one
 from adksess.store.document import parse_events
 from adksess.store.errors import SessionNotFound
@@ -118,5 +118,5 @@ def choose(rows: Sequence[SessionOverview]) -> SessionSummary:
 
 def require_terminal() -> None:
     """Raise UsageProblem unless a menu can be shown and answered."""
-    if not (sys.stdin.isatty() and stdout().is_terminal):
+    if not (sys.stdin.isatty() and is_terminal()):
         raise UsageProblem("show needs an ID, or latest: see them with adksess list.")

@@ -16,22 +16,11 @@ _logger = logging.getLogger(__name__)
 class _Write:
     """A write that must be completed: the cancellation it has met, the timeout of its call."""
 
-    __slots__ = ("_earlier", "_task", "cancellation", "timeout")
+    __slots__ = ("cancellation", "timeout")
 
     def __init__(self) -> None:
         self.cancellation: asyncio.CancelledError | None = None
         self.timeout: asyncio.Timeout | None = None
-        self._task = asyncio.current_task()
-        self._earlier = self._task.cancelling() if self._task else 0
-
-    def was_cancelled(self) -> bool:
-        """Whether the task was cancelled since the write began.
-
-        The wait_for() of Python 3.11, which redis-py uses on a cluster, can lose the error.
-        """
-        if self.cancellation is None and self._task and self._task.cancelling() > self._earlier:
-            self.cancellation = asyncio.CancelledError()
-        return self.cancellation is not None
 
     def has_timed_out(self) -> bool:
         return self.timeout is not None and self.timeout.expired()
@@ -57,12 +46,12 @@ async def complete(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
             await _complete_in_task(write)
         raise exc
     except Exception as exc:
-        if not this.was_cancelled():
+        if this.cancellation is None:
             raise
         _report(exc)
     finally:
         _current.reset(token)
-    if this.was_cancelled() and this.cancellation:
+    if this.cancellation is not None:
         raise this.cancellation
     return result
 

@@ -2,12 +2,16 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from adksess import SessionStore
 from adksess.store.cancellation import complete
+from adksess.store.client import RedisClient
+from adksess.store.connect import Client
 from adksess.store.errors import ServerUnavailable
+from adksess.store.settings import Settings
 
 
 async def test_no_cancellation_is_lost(valkey_url: str) -> None:
@@ -59,21 +63,34 @@ async def test_a_task_that_was_cancelled_may_still_clean_up(valkey_url: str) -> 
         assert await task >= 0
 
 
+class NoClient:
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_write", [False, True])
 @pytest.mark.parametrize("error", [None, ServerUnavailable("away")])
-async def test_a_write_that_loses_its_cancellation(error: Exception | None) -> None:
+async def test_a_call_that_loses_its_cancellation(error: Exception | None, is_write: bool) -> None:
     """As the wait_for() of Python 3.11 does, which redis-py uses on a cluster."""
+    connect: Any = lambda settings: NoClient()  # noqa: E731
+    client = RedisClient(Settings.parse("redis://host"), connect=connect)
+    started = asyncio.Event()
     attempts = 0
 
-    async def write() -> None:
+    async def lose(_: Client, attempt: int) -> None:
         nonlocal attempts
         attempts += 1
+        started.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(3_600)
         if error:
             raise error
 
-    task = asyncio.create_task(complete(write))
-    await asyncio.sleep(0)
+    async def call() -> None:
+        await client.call(lose)
+
+    task = asyncio.create_task(complete(call) if is_write else call())
+    await started.wait()
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()

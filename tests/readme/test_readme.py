@@ -200,7 +200,7 @@ def _fields(value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         for name, item in value.items():
             yield name
-            if name not in ("document", "events", "state"):
+            if name not in ("document", "events", "state", "arguments"):
                 yield from _fields(item)
 
 

@@ -16,7 +16,8 @@ from adksess.store.state import merge_scopes
 
 # Validators of ADK 2.13 and google-genai raise these, not ValidationError, for some values.
 _RAW = (AttributeError, TypeError)
-_fast = fast_validator.build()
+FAST_VALIDATOR = fast_validator.build()
+"""None where events have to be read with Event.model_validate."""
 
 
 def write_event(event: Event) -> bytes:
@@ -42,9 +43,9 @@ def read_event(line: bytes, ref: SessionRef, number: int) -> Event:
 
     Raises SessionUnreadable, which names the event and the invalid fields, never their content.
     """
-    if _fast:
+    if FAST_VALIDATOR:
         with suppress(ValidationError, *_RAW):  # otherwise report ADK's own error
-            event: Event = _fast.validate_json(line)
+            event: Event = FAST_VALIDATOR.validate_json(line)
             return event
     try:
         return Event.model_validate(parse_json(line))

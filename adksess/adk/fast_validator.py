@@ -72,7 +72,7 @@ def build() -> SchemaValidator | None:
     caller then uses ADK's own way. pydantic before 2.13 does not take the changed schema.
     """
     try:
-        validator = SchemaValidator(_schema(), _use_prebuilt=False)
+        validator = SchemaValidator(event_schema(), _use_prebuilt=False)
         difference = _difference(validator)
     except Exception as exc:  # whatever an internal of another version raises
         difference = f"{type(exc).__name__}: {exc}"
@@ -82,7 +82,8 @@ def build() -> SchemaValidator | None:
     return validator
 
 
-def _schema() -> Any:
+def event_schema() -> Any:
+    """Return the schema of Event without the checks that only Python code needs."""
     schema = _without_checks(Event.__pydantic_core_schema__)
     fields = schema
     while fields["type"] != "model-fields":

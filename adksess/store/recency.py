@@ -25,7 +25,9 @@ from adksess.store.scripts import Argument
 SMALL = 10_000
 """Keys in a database up to which reading all of them is as quick as the index."""
 
-_PAGE = 1_000
+PAGE = 1_000
+"""Index entries that are read at a time."""
+
 _PAGE_GROWTH = 4
 _TAILS_PER_CALL = 500
 
@@ -217,7 +219,7 @@ class RecencyOperations(ScanOperations):
             apps,
             low=low,
             high=min(high, began - 1) if reverse else high,
-            first=first + 1 if first else _PAGE,
+            first=first + 1 if first else PAGE,
             reverse=reverse,
         )
         batches = self._read_pages(pages, only, history_bytes)
@@ -244,7 +246,7 @@ class RecencyOperations(ScanOperations):
         *,
         low: float = -math.inf,
         high: float = math.inf,
-        first: int = _PAGE,
+        first: int = PAGE,
         reverse: bool = False,
     ) -> AsyncGenerator[list[IndexEntry], None]:
         """Yield index entries with scores from `high` down to `low`, in complete seconds.
@@ -269,7 +271,7 @@ class RecencyOperations(ScanOperations):
             page.sort(key=lambda entry: -sign * entry.score)
             for few in _complete_seconds(page, count):
                 yield few
-            count = min(count * _PAGE_GROWTH, _PAGE)
+            count = min(count * _PAGE_GROWTH, PAGE)
 
     async def prune_entries(self, entries: Iterable[IndexEntry]) -> None:
         """Remove entries whose session does not exist, if it still does not."""

@@ -17,7 +17,9 @@ from adksess.store.scripts import Argument
 SAMPLE = 1_000
 """Sessions that are read for estimates, all apps together."""
 
-_SMALLEST_SAMPLE = 100
+SMALLEST_SAMPLE = 100
+"""Sessions that are read of one app at least."""
+
 _CONFIDENCE = 1.96
 _DAY, _HOUR = 86_400, 3_600
 _DAYS_AT_A_TIME = 30
@@ -130,7 +132,7 @@ class StatisticsOperations(QueryOperations):
     async def statistics(self, plan: Plan, only: SessionFilter) -> list[AppStatistics]:
         """The totals of each app that has sessions, from the index and a random sample."""
         apps = [app for app in plan.state.sizes if only.match_app(app)]
-        size = max(_SMALLEST_SAMPLE, SAMPLE // max(1, len(apps)))
+        size = max(SMALLEST_SAMPLE, SAMPLE // max(1, len(apps)))
         found = [await self._estimate_app(app, only, size) for app in apps]
         return [statistics for statistics in found if statistics]
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 _MARGIN = 3
 """Seconds that are read again: a score is a whole second, and clocks of a cluster differ."""
 
-_REMEMBERED = 600
+REMEMBERED = 600
 """Seconds for which a session is remembered after its last event."""
 
-_SKEW = _REMEMBERED / 2
+_SKEW = REMEMBERED / 2
 """Seconds by which the clocks of applications may differ from the server's: older events of a
 session that is not remembered are not new."""
 
@@ -88,7 +88,7 @@ class Tail:
         self._polled = state.now
         if state.is_small:
             await self._note_all()
-        low = state.now - max(since, _REMEMBERED)
+        low = state.now - max(since, REMEMBERED)
         summaries = await self._summaries(list(await self._changed(state.sizes, low)))
         for summary in summaries:
             self._note(summary)
@@ -191,7 +191,7 @@ class Tail:
         return summaries
 
     def _forget(self, now: float) -> None:
-        oldest = now - _REMEMBERED
+        oldest = now - REMEMBERED
         self._seen = {ref: seen for ref, seen in self._seen.items() if seen.summary[1] >= oldest}
 
 

@@ -33,11 +33,11 @@ def test_it_is_switched_off_when_it_reads_something_else(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert fast_validator.build()
-    schema = fast_validator._schema()
+    schema = fast_validator.event_schema()
     # a reader that loses a field without an error
     schema = _skips_a_field(schema)
     _ignore_extra(schema)
-    monkeypatch.setattr(fast_validator, "_schema", lambda: schema)
+    monkeypatch.setattr(fast_validator, "event_schema", lambda: schema)
     with caplog.at_level(logging.DEBUG, "adksess.adk.fast_validator"):
         assert fast_validator.build() is None
     assert "reads another event" in caplog.text
@@ -63,6 +63,6 @@ def test_any_schema_of_another_version_costs_speed_alone(
 ) -> None:
     monkeypatch.setattr(Event, "__pydantic_core_schema__", schema)
     assert fast_validator.build() is None
-    monkeypatch.setattr(event_json, "_fast", fast_validator.build())
+    monkeypatch.setattr(event_json, "FAST_VALIDATOR", fast_validator.build())
     event = Event(id="e", author="user", timestamp=1.5, actions=EventActions(escalate=True))
     assert read_event(write_event(event), REF, 1) == event

@@ -102,7 +102,7 @@ async def test_pages_have_no_gaps_and_no_repetitions(
 async def test_a_walk_misses_no_session_that_is_updated_meanwhile(
     store: SessionStore, monkeypatch: pytest.MonkeyPatch, *, reverse: bool
 ) -> None:
-    monkeypatch.setattr(recency, "_PAGE", 10)
+    monkeypatch.setattr(recency, "PAGE", 10)
     await write(store, specs(100, seconds=90_000.0))
     rng = random.Random(7)
     plan = await store.plan(SessionFilter())

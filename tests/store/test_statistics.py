@@ -44,7 +44,7 @@ async def test_estimates(
     store: SessionStore, monkeypatch: pytest.MonkeyPatch, only: SessionFilter
 ) -> None:
     monkeypatch.setattr(statistics, "SAMPLE", 100)
-    monkeypatch.setattr(statistics, "_SMALLEST_SAMPLE", 50)
+    monkeypatch.setattr(statistics, "SMALLEST_SAMPLE", 50)
     specs = [
         Spec(("echo", "support")[n % 2], f"u{n * n % 41}", f"s{n}", n * 2_000.0, n % 3, n % 5)
         for n in range(300)

@@ -125,7 +125,7 @@ async def test_in_a_large_database_old_sessions_are_recognized_by_time(
 ) -> None:
     """There the sessions that were idle for long are not read at the start."""
     monkeypatch.setattr("adksess.store.recency.SMALL", -1)
-    monkeypatch.setattr(tail_module, "_REMEMBERED", -5)
+    monkeypatch.setattr(tail_module, "REMEMBERED", -5)
     now = await store.now()
     lines = [json_bytes(_said(f"old {n}", now - 4_000 + n)) for n in range(3)]
     times = DocumentTail({}, iso_time(now - 5_000), iso_time(now - 4_000), now - 4_000, 3)

@@ -181,7 +181,7 @@ def _print_usage(
 def _container_lines(folder: str, settings: "Settings") -> list[str]:
     """Lines for requirements.txt or, if this adksess is from no package index, to copy a wheel."""
     uri = f"redis://HOST:6379/0{_query(settings)}"
-    source = _install_source()
+    source = install_source()
     if source is None:
         install = [
             "  requirements.txt:  adksess",
@@ -202,7 +202,7 @@ def _container_lines(folder: str, settings: "Settings") -> list[str]:
     ]
 
 
-def _install_source() -> str | None:
+def install_source() -> str | None:
     """What pip can build this adksess from; None if it comes from a package index.
 
     pip records the source of a direct installation in direct_url.json (PEP 610).

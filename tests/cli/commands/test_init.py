@@ -46,7 +46,7 @@ def test_the_whole_output(
     cli: Cli, agents: Path, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.chdir(agents.parent)
-    monkeypatch.setattr(init_module, "_install_source", lambda: None)
+    monkeypatch.setattr(init_module, "install_source", lambda: None)
     result = cli("init", agents.name, "-r", "redis://db:6379/0?ttl=7d", columns=columns)
     assert (result.code, result.err) == (0, "")
     assert result.out == WHOLE_OUTPUT

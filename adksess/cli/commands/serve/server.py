@@ -95,7 +95,7 @@ def serve_agents(options: ServeOptions) -> int:
         shorten_outages()
         url = server_url(options.host, port, agents.url_prefix)
         stack.enter_context(noted(url, settings, has_ui=options.command == "web"))
-        code = _run(options.command, _server_args(options, settings, port, agents_dir))
+        code = run_adk(options.command, _server_args(options, settings, port, agents_dir))
     if code == ExitCode.OK:
         kept = f"in {embedded.data_dir}" if embedded else "in Redis"
         stderr().print(f"Stopped. Your sessions are kept {kept}.")
@@ -229,7 +229,8 @@ def _check(settings: Settings) -> ServerInfo:
     return with_store(settings, lambda store: store.check())
 
 
-def _run(command: str, args: Sequence[str]) -> int:
+def run_adk(command: str, args: Sequence[str]) -> int:
+    """Run ADK's web server with Redis sessions registered. Returns its exit code."""
     from adksess.adk.launch import run_server
     from adksess.adk.registry import register_services
 

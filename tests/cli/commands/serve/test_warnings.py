@@ -55,7 +55,7 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     bot.mkdir(parents=True)
     (bot / "agent.py").write_text("root_agent = None\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serving, "_run", lambda *_: 0)
+    monkeypatch.setattr(serving, "run_adk", lambda *_: 0)
     monkeypatch.setattr(serving, "AgentsCheck", CheckWithoutFailures)
     return bot.parent
 
@@ -209,7 +209,7 @@ def test_sessions_of_other_tools_are_indexed(
             wait_until(lambda: client.exists(f"{prefix}session_index"))
             return 0
 
-        monkeypatch.setattr(serving, "_run", run_until_indexed)
+        monkeypatch.setattr(serving, "run_adk", run_until_indexed)
         words = ("serve", agents, "--port", 0, "-r", valkey_url, "--prefix", prefix)
         result = cli(*words)
         assert client.zrange(index, 0, -1) == [b"s1"]

@@ -48,6 +48,7 @@ _ANY_TIME = iso_time(0)
 _CONVERSIONS = 2
 
 _STORED, _DUPLICATE, _MISSING, _FOREIGN, _CONFLICT, _TOO_LARGE = 1, 2, 0, -1, -2, -3
+_FAILURES = (_MISSING, _FOREIGN, _CONFLICT, _TOO_LARGE)
 
 
 class WriteOperations(DocumentOperations):
@@ -79,44 +80,22 @@ class WriteOperations(DocumentOperations):
             ttl=ttl or None,
             title="",
         )
-        session, value = self.keys.session(ref), encode(Document(ref, tail))
-        ttl_ms = (self.settings.ttl if ttl is None else ttl) * 1000
-        apps, users = _fields(state.app), _fields(state.user)
-        names = self._names(ref)
-        samples = sample_size()
-
-        async def on_one_server(client: Client, attempt: int) -> list[Any]:
-            counts = [int(attempt > 0), samples, len(apps) // 2, len(users) // 2]
-            answer: list[Any] = await scripts.CREATE_SESSION.run(
-                client,
-                [session, *self._index_keys(ref), *self._state_keys_of(ref)],
-                value,
-                ttl_ms,
-                *names,
-                *counts,
-                *apps,
-                *users,
-            )
-            return answer
-
-        async def on_a_cluster(client: Client, attempt: int) -> list[Any]:
-            await self._index_on_cluster(client, ref, ttl_ms or NEVER)
-            answer: list[Any] = await scripts.CREATE_SESSION.run(
-                client, [session], value, ttl_ms, *names, int(attempt > 0), 0, 0, 0
-            )
-            if answer[0] == _STORED:
-                # again: a listing between the two writes removes an entry without a document
-                await self._index_on_cluster(client, ref, ttl_ms or NEVER, answer[2])
-                await self._write_shared_state(client, ref, apps, users)
-            return answer
-
-        run = on_a_cluster if self.settings.is_cluster else on_one_server
-        code, created_at, _, expired, sample = await _checked(ref, self._client.call(run))
+        call = _Create(
+            encode(Document(ref, tail)),
+            (self.settings.ttl if ttl is None else ttl) * 1000,
+            _fields(state.app),
+            _fields(state.user),
+            sample_size(),
+        )
+        run = self._create_on_cluster if self.settings.is_cluster else self._create_on_one_server
+        code, created_at, _, expired, sample = await _checked(
+            ref, self._client.call(lambda client, attempt: run(client, ref, call, attempt))
+        )
         if code != _STORED:
             raise SessionExists(f"Session {ref.session_id!r} already exists.")
         with suppress(AdksessError):  # the session is stored: a later create prunes instead
-            if self.settings.is_cluster and samples:
-                expired, sample = await self._sample_on_cluster(ref, samples)
+            if self.settings.is_cluster and call.samples:
+                expired, sample = await self._sample_on_cluster(ref, call.samples)
             await self._prune(ref, expired, sample)
         created = created_at.decode()
         return Document(ref, tail._replace(created_at=created, updated_at=created))
@@ -168,21 +147,8 @@ class WriteOperations(DocumentOperations):
             if code != _FOREIGN:
                 break
             await self._convert(ref)
-        if code == _MISSING:
-            raise SessionNotFound(f"Session {ref.session_id!r} not found.")
-        if code == _FOREIGN:
-            raise unreadable(ref, "it is not in the layout of a session, also after a conversion")
-        if code == _CONFLICT:
-            raise SessionConflict(
-                f"Session {ref.session_id!r} has {count} events, {expected_count} were expected: "
-                "another writer appended since it was read. Read it again and repeat."
-            )
-        if code == _TOO_LARGE:
-            raise SessionTooLarge(
-                f"Session {ref.session_id!r} of user {ref.user_id!r} in app {ref.app_name!r} has "
-                "reached the server's size limit for one value (proto-max-bulk-len, 512 MB): "
-                "shorten it with `adksess trim`. Nothing was written."
-            )
+        if code in _FAILURES:
+            raise _failure(code, ref, count, expected_count)
         return AppendResult(count, code == _DUPLICATE, was_retried)
 
     async def set_expiry(self, ref: SessionRef, ttl: int) -> bool:
@@ -227,6 +193,38 @@ class WriteOperations(DocumentOperations):
             return answers
 
         return await self._client.call(run) if refs else []
+
+    async def _create_on_one_server(
+        self, client: Client, ref: SessionRef, call: "_Create", attempt: int
+    ) -> list[Any]:
+        counts = [call.samples, len(call.apps) // 2, len(call.users) // 2]
+        answer: list[Any] = await scripts.CREATE_SESSION.run(
+            client,
+            [self.keys.session(ref), *self._index_keys(ref), *self._state_keys_of(ref)],
+            *(call.value, call.ttl_ms, *self._names(ref), int(attempt > 0), *counts),
+            *call.apps,
+            *call.users,
+        )
+        return answer
+
+    async def _create_on_cluster(
+        self, client: Client, ref: SessionRef, call: "_Create", attempt: int
+    ) -> list[Any]:
+        session, ttl_ms = self.keys.session(ref), call.ttl_ms
+        # An existing session keeps its index entries.
+        if attempt == 0 and await scripts.execute(client, "EXISTS", session):
+            return [0, b"", 0, [], []]
+        await self._index_on_cluster(client, ref, ttl_ms or NEVER)
+        answer: list[Any] = await scripts.CREATE_SESSION.run(
+            client,
+            [session],
+            *(call.value, ttl_ms, *self._names(ref), int(attempt > 0), 0, 0, 0),
+        )
+        if answer[0] == _STORED:
+            # again: a listing between the two writes removes an entry without a document
+            await self._index_on_cluster(client, ref, ttl_ms or NEVER, answer[2])
+            await self._write_shared_state(client, ref, call.apps, call.users)
+        return answer
 
     async def _append_on_one_server(
         self, client: Client, ref: SessionRef, call: "_Append", lookback: int
@@ -311,6 +309,16 @@ class WriteOperations(DocumentOperations):
             await scripts.run_all(client, calls)
 
 
+class _Create(NamedTuple):
+    """The arguments of a create: the document, its TTL, flat lists of state fields and values."""
+
+    value: bytes
+    ttl_ms: int
+    apps: list[bytes]
+    users: list[bytes]
+    samples: int
+
+
 class _Append(NamedTuple):
     """The arguments of an append: JSON, and flat lists of keys and values."""
 
@@ -342,6 +350,24 @@ class _Append(NamedTuple):
             ref.app_name,
             f"{ttl_ms} {lookback} {self.expected_count} {counts}",
         )
+
+
+def _failure(code: int, ref: SessionRef, count: int, expected_count: int | None) -> AdksessError:
+    """The error for a code of append_event.lua."""
+    if code == _MISSING:
+        return SessionNotFound(f"Session {ref.session_id!r} not found.")
+    if code == _CONFLICT:
+        return SessionConflict(
+            f"Session {ref.session_id!r} has {count} events, {expected_count} were expected: "
+            "another writer appended since it was read. Read it again and repeat."
+        )
+    if code == _TOO_LARGE:
+        return SessionTooLarge(
+            f"Session {ref.session_id!r} of user {ref.user_id!r} in app {ref.app_name!r} has "
+            "reached the server's size limit for one value (proto-max-bulk-len, 512 MB): "
+            "shorten it with `adksess trim`. Nothing was written."
+        )
+    return unreadable(ref, "it is not in the layout of a session, also after a conversion")
 
 
 def _fields(state: Mapping[str, Any]) -> list[bytes]:

@@ -14,7 +14,7 @@ from google.adk.sessions.session import Session
 from adksess import RedisSessionService, SessionRef, SessionStore
 from adksess.store import indexes, write
 from adksess.store.connect import Client, new_client
-from adksess.store.errors import ServerUnavailable
+from adksess.store.errors import ServerUnavailable, SessionExists
 from adksess.store.settings import Settings
 from tests.aging import age
 from tests.cluster import Cluster, running_cluster
@@ -229,6 +229,10 @@ async def test_the_indexes_are_kept_by_calls_of_their_own(cluster: Cluster) -> N
             await store.create(ref, ttl=600)
             await age(store, ref, time.time() - 86_400)
         assert await store.not_indexed(refs) == refs[6:]
+        before = [one async for page in store.index_entries([APP]) for one in page]
+        with pytest.raises(SessionExists):
+            await store.create(refs[5], ttl=5)
+        assert before == [one async for page in store.index_entries([APP]) for one in page]
         await store.append(refs[0], {"n": 1}, timestamp=1.0)
         newest = [one async for page in store.index_entries([APP]) for one in page]
         assert store.keys.parse_app_member(APP, newest[0].member) == refs[0]

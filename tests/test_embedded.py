@@ -1,9 +1,11 @@
 """The embedded Valkey: start, stop, recovery after a kill, errors."""
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -218,3 +220,23 @@ def test_stopping_twice_is_harmless(folder: Path) -> None:
     server.stop()
     server.stop()
     assert not is_listening("127.0.0.1", server.port)
+
+
+def test_waiting_starts_do_not_block_each_other(folder: Path) -> None:
+    """Each shares the lock for a moment, to see whether the server runs."""
+    holder = EmbeddedServer(folder)
+    holder.start()
+    with (folder / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        holder.stop()  # which leaves the server running: the lock is shared
+        redis.Redis(port=holder.port).shutdown()
+        waiting = [threading.Thread(target=EmbeddedServer(folder).start) for _ in range(4)]
+        for thread in waiting:
+            thread.start()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    for thread in waiting:
+        thread.join(20)
+        assert not thread.is_alive()
+    port = EmbeddedServer(folder).running_port()
+    assert port
+    redis.Redis(port=port).shutdown()

@@ -74,3 +74,13 @@ def test_without_redis_at_the_start_it_is_an_error(view: str) -> None:
     with Terminal(*_VIEWS[view], env=env) as terminal:
         assert terminal.end() == 4
         assert "Cannot reach Redis" in terminal.seen
+
+
+def test_tail_says_that_it_waits(server: ServerProcess) -> None:
+    with Terminal("tail", env={"ADKSESS_REDIS_URL": server.url}) as terminal:
+        terminal.wait_for("Waiting for events")
+        append_text(server.url, _REF, "at last")
+        terminal.wait_for("at last")
+        assert "hello there" not in terminal.seen
+        terminal.type("q")
+        assert terminal.end() == 0

@@ -78,7 +78,9 @@ def tail(
 
 def follow_events(options: TailOptions) -> None:
     """Print events as they arrive. An outage is reported on stderr, and survived."""
+    from adksess.cli.render.console import is_terminal, stderr
     from adksess.cli.render.live import poll, report_outage
+    from adksess.cli.render.styles import MUTED
     from adksess.cli.runner import with_store
     from adksess.transfer.tail import Tail
 
@@ -89,6 +91,9 @@ def follow_events(options: TailOptions) -> None:
         async def step() -> None:
             _print(await events.poll(), options)
 
+        if is_terminal():
+            sentence = f"Waiting for events in {options.settings.redacted}; q or Ctrl-C ends."
+            stderr().print(sentence, style=MUTED, markup=False)
         outage = report_outage(options.settings, utc=options.utc)
         await poll(step, _POLL_SECONDS, outage=outage, answered=True)
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from adksess.cli.errors import UsageProblem
 from adksess.cli.render.cells import MAX_NAME, short_id, unique_prefixes
 from adksess.cli.render.styles import ACCENT, ERROR, ID, WARNING
-from adksess.cli.render.table import WIDE, Column, Room, names_fit, table
+from adksess.cli.render.table import WIDE, Column, Room, least_width, table
 from adksess.cli.render.text import human_size, safe_text, value_text
 from adksess.cli.render.times import clock_time, zone
 from adksess.store.document import iso_time
@@ -43,9 +43,17 @@ COLUMNS = (
 )
 """The columns that a table can have, besides values of the state."""
 
-_NARROW_COLUMNS = ("id", "title", "status", "app", "user")
-_NARROW_FIGURES = ("events", "age", "ttl")
+_TEXTS = ("id", "title", "status", "app", "user")
 _WIDE_FIGURES = ("events", "size", "updated", "ttl")
+_LAYOUTS = (
+    (_TEXTS, _WIDE_FIGURES),
+    (_TEXTS, ("events", "age", "ttl")),
+    (_TEXTS, ("age", "ttl")),
+    (_TEXTS, ("age",)),
+    (("id", "title", "status"), ("age",)),
+)
+"""The default columns, values of the state between texts and figures: the first ones that fit."""
+
 _MAX_TITLE = 100
 _MAX_ARGUMENTS = 60
 
@@ -83,15 +91,18 @@ def session_table(
     Default columns that are empty are left out.
     """
     found = [*ids] or [row.summary.ref.session_id for row in rows]
-    for figures in (_WIDE_FIGURES, _NARROW_FIGURES):
-        names = options.columns or (*_NARROW_COLUMNS, *options.extra, *figures)
+    for texts, figures in _LAYOUTS:
+        names = options.columns or (*texts, *options.extra, *figures)
         columns = [_column(name, rows, found, options) for name in names]
         kept = [
             column
             for name, column in zip(names, columns, strict=True)
             if options.columns or name in options.extra or any(column.cells)
         ]
-        if options.width >= WIDE and names_fit(kept, options.width):
+        is_wide = figures is _WIDE_FIGURES
+        if is_wide and options.width < WIDE:
+            continue
+        if least_width(kept, options.width, whole_names=is_wide) <= options.width:
             break
     return table(kept, width=options.width, headers=options.headers)
 

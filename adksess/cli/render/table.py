@@ -93,15 +93,18 @@ def table(columns: Sequence[Column], *, width: int, headers: bool = True) -> Tex
     return Text("".join(parts[:-1]), spans=spans, no_wrap=True)
 
 
-def names_fit(columns: Sequence[Column], width: int) -> bool:
-    """Return whether a table of this width shows names whole, where other columns give way."""
+def least_width(columns: Sequence[Column], width: int, *, whole_names: bool = False) -> int:
+    """Return the width that a table needs, its gaps as in a console of `width` columns.
+
+    Every column is as narrow as it can be, but names are whole if `whole_names`.
+    """
     needed = sum(
-        min(column.wanted, column.room.least)
-        if column.room in (Room.FLEXIBLE, Room.ID)
-        else column.wanted
+        column.wanted
+        if column.room is Room.FIXED or (whole_names and column.room is Room.NAME)
+        else min(column.wanted, column.room.least)
         for column in columns
     )
-    return needed + len(_gap(width)) * (len(columns) - 1) <= width
+    return needed + len(_gap(width)) * (len(columns) - 1)
 
 
 def _gap(width: int) -> str:

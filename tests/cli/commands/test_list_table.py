@@ -157,3 +157,18 @@ def test_text_is_cut_between_letters() -> None:
 def _lines(out: str) -> list[str]:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", _ISOLATES.sub("", out))
     return [line.rstrip() for line in plain.splitlines()]
+
+
+@pytest.mark.parametrize("width", [50, 60, 70, 80, 110, 120, 200])
+def test_a_table_fits_every_terminal(
+    run: Run,
+    conversations: None,
+    database: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    put_document(database, SessionRef("app-" + "a" * 60, "user-" + "u" * 60, "id-" + "x" * 90))
+    lines = _lines(run("list", columns=width).out)
+    assert len(lines) == 6
+    assert max(map(cell_len, lines)) <= width

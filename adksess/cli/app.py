@@ -4,7 +4,6 @@ import os
 import sys
 from contextlib import nullcontext
 from importlib import import_module
-from importlib.abc import InspectLoader
 from importlib.util import find_spec
 from inspect import CO_OPTIMIZED
 from keyword import iskeyword
@@ -79,16 +78,10 @@ def _summary(module: str) -> str:
 
     It is read from the compiled module, which is not run: to import all takes 20 % of --help.
     """
-    spec = find_spec(module)
-    assert spec is not None
-    assert isinstance(spec.loader, InspectLoader)
-    code = spec.loader.get_code(module)
+    loader = getattr(find_spec(module), "loader", None)
+    code = loader.get_code(module) if loader else None
     for item in code.co_consts if code else ():
-        if (
-            isinstance(item, CodeType)
-            and item.co_flags & CO_OPTIMIZED
-            and item.co_name[0].isalpha()
-        ):
+        if isinstance(item, CodeType) and item.co_flags & CO_OPTIMIZED and item.co_name[0] != "_":
             return str(item.co_consts[0])
     return ""
 
@@ -171,9 +164,8 @@ def _run() -> int:
             UsageProblem("A name on the command line is not valid text: write it in UTF-8.")
         )
     finally:
-        from adksess.cli.connection import close_embedded
-
-        close_embedded()
+        if connection := sys.modules.get("adksess.cli.connection"):
+            connection.close_embedded()
 
 
 def _take(option: str) -> bool:

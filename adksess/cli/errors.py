@@ -106,13 +106,14 @@ def debugging() -> Iterator[None]:
     import logging
 
     from adksess.cli.render.console import stderr
+    from adksess.cli.render.styles import MUTED
     from adksess.cli.render.text import safe_text
     from adksess.store import command_log
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             text = f"redis: {record.getMessage()}"
-            stderr().print(safe_text(text), style="dim", markup=False, soft_wrap=True)
+            stderr().print(safe_text(text), style=MUTED, markup=False, soft_wrap=True)
 
     global _debugs
     handler, level = Handler(), command_log.logger.level
@@ -141,9 +142,11 @@ def fail(exc: BaseException) -> ExitCode:
     if _debugs:
         import traceback
 
+        from adksess.cli.render.styles import MUTED
+
         lines = "".join(traceback.format_exception(exc)).rstrip()
         text = safe_text(_PASSWORD.sub(r"\1***@", lines), multiline=True)
-        stderr().print(text, style="dim", markup=False, soft_wrap=True)
+        stderr().print(text, style=MUTED, markup=False, soft_wrap=True)
     if isinstance(exc, Declined):
         stderr().print(str(exc))
     elif not isinstance(exc, KeyboardInterrupt | OutputClosed):

@@ -1,21 +1,24 @@
 """Move a session to another user of its app."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from adksess.store import scripts
+from adksess.store.batches import batched
 from adksess.store.connect import Client
 from adksess.store.delete import DeleteOperations
 from adksess.store.document import Document, decode, encode, find_tail, json_bytes, unreadable
 from adksess.store.errors import SessionConflict, WrongType
 from adksess.store.keys import SessionRef
 from adksess.store.models import MoveResult, PutResult, SessionSummary, StoredValue
-from adksess.store.scripts import Argument
+from adksess.store.scripts import Argument, ScriptCall
 from adksess.store.write import WriteOperations
 
 _ATTEMPTS = 10
 _CODES = {0: MoveResult.MISSING, 1: MoveResult.MOVED, 2: MoveResult.EXISTS}
-_MISSING, _MOVED, _EARLIER, _FOREIGN = 0, 1, 3, -1
+_MISSING, _MOVED, _EARLIER, _FOREIGN, _FAILED = 0, 1, 3, -1, -2
+_SESSIONS_PER_CALL = 200
 
 
 class MoveOperations(DeleteOperations, WriteOperations):
@@ -39,7 +42,48 @@ class MoveOperations(DeleteOperations, WriteOperations):
         except WrongType as exc:
             raise unreadable(ref, "one of its keys is of another type") from exc
 
+    async def move_all(self, refs: Sequence[SessionRef], user_id: str) -> list[MoveResult | None]:
+        """Move sessions as move() does, many in one round trip.
+
+        None for a session that has to be moved by itself: a document of another tool, one that
+        Redis rejects, and all of them on a cluster.
+        """
+        results: list[MoveResult | None] = []
+        if self.settings.is_cluster:
+            return [None] * len(refs)
+        for batch in batched(refs, _SESSIONS_PER_CALL):
+            codes = await self._move_codes(batch, user_id, return_errors=True)
+            results += map(_CODES.get, codes)
+        return results
+
     async def _move_on_one_server(self, ref: SessionRef, target: SessionRef) -> MoveResult:
+        (code,) = await self._move_codes([ref], target.user_id)
+        if code == _FOREIGN:
+            await self._convert(ref)
+            (code,) = await self._move_codes([ref], target.user_id)
+        if code == _FOREIGN:
+            raise unreadable(ref, "it is not a session document")
+        return _CODES[code]
+
+    async def _move_codes(
+        self, refs: Sequence[SessionRef], user_id: str, *, return_errors: bool = False
+    ) -> list[int]:
+        """Run move_session.lua for each session; an error is _FAILED with `return_errors`."""
+        calls = [self._move_call(ref, ref._replace(user_id=user_id)) for ref in refs]
+
+        async def run(client: Client, attempt: int) -> list[int]:
+            answers = await scripts.run_all(client, calls, return_errors=return_errors)
+            # an earlier attempt may have moved it and lost its reply
+            earlier = _MOVED if attempt > 0 else _MISSING
+            codes = {_EARLIER: earlier}
+            return [
+                _FAILED if isinstance(code, Exception) else codes.get(code, code)
+                for code in answers
+            ]
+
+        return await self._client.call(run)
+
+    def _move_call(self, ref: SessionRef, target: SessionRef) -> ScriptCall:
         user_index, app_index, apps = self._index_keys(ref)
         keys = [
             self.keys.session(ref),
@@ -57,20 +101,7 @@ class MoveOperations(DeleteOperations, WriteOperations):
             self.keys.app_member(target),
             ref.app_name,
         ]
-
-        async def run(client: Client, attempt: int) -> int:
-            code: int = await scripts.MOVE_SESSION.run(client, keys, *arguments)
-            if code == _EARLIER:  # an earlier attempt moved it and lost its reply
-                return _MOVED if attempt > 0 else _MISSING
-            return code
-
-        code = await self._client.call(run)
-        if code == _FOREIGN:
-            await self._convert(ref)
-            code = await self._client.call(run)
-        if code == _FOREIGN:
-            raise unreadable(ref, "it is not a session document")
-        return _CODES[code]
+        return ScriptCall(scripts.MOVE_SESSION, keys, arguments)
 
     async def _move_on_cluster(self, ref: SessionRef, target: SessionRef) -> MoveResult:
         for _ in range(_ATTEMPTS):

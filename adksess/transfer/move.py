@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from adksess.store.batches import batched
 from adksess.store.errors import SessionConflict, SessionUnreadable
 from adksess.store.keys import SessionRef, UserRef
 from adksess.store.models import MoveResult, PutResult, StoredState
 from adksess.store.store import SessionStore
+
+_BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -51,39 +54,43 @@ async def move_sessions(
     if options.with_user_state:
         for user in dict.fromkeys(ref.user for ref in moving):
             await _merge_state(store, user, options, report)
-    for ref in moving:
+    for batch in batched(moving, _BATCH):
         if options.dry_run:
-            await _try(store, ref, options, report)
+            await _try(store, batch, options, report)
         else:
-            await _move(store, ref, options, report)
-        advance(1)
+            await _move(store, batch, options, report)
+        advance(len(batch))
     return report
 
 
 async def _move(
-    store: SessionStore, ref: SessionRef, options: MoveOptions, report: MoveReport
+    store: SessionStore, refs: Sequence[SessionRef], options: MoveOptions, report: MoveReport
 ) -> None:
-    try:
-        result = await store.move(ref, options.user_id)
-    except SessionUnreadable:
-        report.failed.append((ref, "it cannot be read"))
-        return
-    except SessionConflict:
-        report.failed.append((ref, "it is appended to constantly: try again later"))
-        return
-    if result is MoveResult.MOVED:
-        report.sessions.append(ref)
-    elif result is MoveResult.EXISTS:
-        report.failed.append((ref, _exists(options)))
+    results = await store.move_all(refs, options.user_id)
+    for ref, result in zip(refs, results, strict=True):
+        try:
+            if result is None:
+                result = await store.move(ref, options.user_id)
+        except SessionUnreadable:
+            report.failed.append((ref, "it cannot be read"))
+        except SessionConflict:
+            report.failed.append((ref, "it is appended to constantly: try again later"))
+        if result is MoveResult.MOVED:
+            report.sessions.append(ref)
+        elif result is MoveResult.EXISTS:
+            report.failed.append((ref, _exists(options)))
 
 
 async def _try(
-    store: SessionStore, ref: SessionRef, options: MoveOptions, report: MoveReport
+    store: SessionStore, refs: Sequence[SessionRef], options: MoveOptions, report: MoveReport
 ) -> None:
-    if await store.values([ref._replace(user_id=options.user_id)]):
-        report.failed.append((ref, _exists(options)))
-    else:
-        report.sessions.append(ref)
+    targets = [ref._replace(user_id=options.user_id) for ref in refs]
+    existing = {summary.ref for summary in await store.summaries(targets)}
+    for ref, target in zip(refs, targets, strict=True):
+        if target in existing:
+            report.failed.append((ref, _exists(options)))
+        else:
+            report.sessions.append(ref)
 
 
 async def _merge_state(

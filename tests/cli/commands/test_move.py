@@ -74,3 +74,17 @@ def test_usage_errors(
     result = cli("move", *words, "--yes", "-r", target_url)
     assert (result.code, said in result.err) == (2, True), result.err
     assert len(target.keys("session:*:anon:*")) == 3
+
+
+def test_foreign_documents_are_moved_and_unreadable_ones_named(
+    cli: Run, target: redis.Redis, target_url: str
+) -> None:
+    foreign = {"id": "old", "userId": "anon", "state": {"a": 1}, "events": []}
+    target.set("session:demo:anon:old", json.dumps(foreign))
+    target.set("session:demo:anon:broken", "{")
+    words = ("move", "--user", "anon", "--app", "demo", "--to-user", "ada", "--yes")
+    result = cli(*words, "-r", target_url, columns=80)
+    assert (result.code, result.out) == (1, "Moved 3 sessions to user ada.\n")
+    assert "demo/anon/broken was not changed: it is not a session document" in result.err
+    assert json.loads(target.get("session:demo:ada:old") or b"")["user_id"] == "ada"
+    assert target.keys("session:demo:anon:*") == [b"session:demo:anon:broken"]

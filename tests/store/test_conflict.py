@@ -60,7 +60,7 @@ async def test_one_writer_goes_on_for_ever(service: RedisSessionService) -> None
     assert len((await read(service)).events) == 11
 
 
-async def test_a_redelivery_is_no_conflict(service: RedisSessionService) -> None:
+async def test_a_duplicate_is_no_conflict(service: RedisSessionService) -> None:
     session = await service.create_session(app_name=APP, user_id=USER, session_id="s")
     stale = await read(service)
     given = event("once")
@@ -92,7 +92,7 @@ async def test_by_default_both_are_kept(valkey_url: str) -> None:
 
 @pytest.mark.parametrize("conflict", ["append", "reject"])
 async def test_an_append_is_one_command(valkey_url: str, conflict: str) -> None:
-    """The check, the re-delivery check, the merge of every scope, the expiry: one round trip."""
+    """The check, the duplicate check, the merge of every scope, the expiry: one round trip."""
     sent: list[str] = []
 
     def connect(settings: Settings) -> Client:

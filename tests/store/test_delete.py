@@ -88,7 +88,7 @@ async def test_only_what_is_chosen(store: SessionStore, client: Any) -> None:
     assert len([key for key in left(client, store) if b"user_sessions:" in key]) == 1
 
 
-async def test_what_is_no_session_stays_though_an_index_names_it(
+async def test_indexed_values_that_are_no_sessions_are_kept(
     store: SessionStore, client: Any
 ) -> None:
     await fill(store, users=1, sessions=4)
@@ -107,7 +107,7 @@ async def test_what_is_no_session_stays_though_an_index_names_it(
     assert sorted(client.zrange(index, 0, -1)) == [b"s0", b"s1"], "entries of kept keys are kept"
 
 
-async def test_what_no_index_names_goes_too(store: SessionStore, client: Any) -> None:
+async def test_sessions_in_no_index_are_purged_too(store: SessionStore, client: Any) -> None:
     await fill(store, users=2, sessions=1)
     client.delete(store.keys.user_sessions("demo", "user0"))
     client.set(store.keys.session(SessionRef("demo", "user1", "plain")), '{"events":[],"state":{}}')

@@ -106,7 +106,7 @@ async def test_an_expiry_of_nothing(store: SessionStore) -> None:
     assert await store.set_expiry(REF, 60) is False
 
 
-async def test_expired_and_deleted_sessions_leave_the_list_and_the_index(
+async def test_expired_and_deleted_sessions_are_removed_from_list_and_index(
     client: redis.Redis, store: SessionStore
 ) -> None:
     refs = [SessionRef("demo", "ada", f"s{n}") for n in range(4)]
@@ -126,7 +126,7 @@ async def test_expired_and_deleted_sessions_leave_the_list_and_the_index(
     assert client.exists(index) == 0
 
 
-async def test_each_create_drops_what_has_expired_from_the_index(
+async def test_each_create_removes_expired_index_entries(
     client: redis.Redis, store: SessionStore
 ) -> None:
     index = store.keys.user_sessions("demo", "ada")
@@ -135,7 +135,7 @@ async def test_each_create_drops_what_has_expired_from_the_index(
     assert set(client.zrange(index, 0, -1)) == {b"soon", b"never", b"s1"}
 
 
-async def test_a_refused_create_touches_nothing(client: redis.Redis, store: SessionStore) -> None:
+async def test_a_rejected_create_changes_nothing(client: redis.Redis, store: SessionStore) -> None:
     await store.create(REF, ttl=60)
     before = {key: client.dump(key) for key in client.scan_iter(f"{store.settings.prefix}*")}
     with pytest.raises(SessionExists):

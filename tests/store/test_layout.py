@@ -1,4 +1,4 @@
-"""What stands in Redis: the scripts write the very layout of the Python side, and nothing else."""
+"""The stored layout: scripts write what Python would, and no other key."""
 
 import asyncio
 import json
@@ -136,7 +136,7 @@ async def test_no_key_outside_the_prefix_is_touched(valkey_url: str) -> None:
         assert not list(client.scan_iter(f"{mine}session:*"))
 
 
-async def test_a_document_of_another_tool_is_read_listed_and_reframed(
+async def test_a_document_of_another_tool_is_read_listed_and_converted(
     valkey_url: str, store: SessionStore
 ) -> None:
     foreign = {
@@ -172,14 +172,14 @@ async def test_a_document_of_another_tool_is_read_listed_and_reframed(
         assert summary.ref == REF
 
 
-async def test_reframing_keeps_a_session_persistent(valkey_url: str, store: SessionStore) -> None:
+async def test_conversion_keeps_a_session_persistent(valkey_url: str, store: SessionStore) -> None:
     with redis.Redis.from_url(valkey_url) as client:
         client.set(store.keys.session(REF), b'{"state":{},"events":[]}')
         await store.append(REF, {"n": 1}, timestamp=6.0)
         assert client.ttl(store.keys.session(REF)) == -1
 
 
-async def test_writers_meet_at_a_document_of_another_tool(
+async def test_concurrent_appends_convert_a_document_once(
     valkey_url: str, store: SessionStore
 ) -> None:
     with redis.Redis.from_url(valkey_url) as client:
@@ -208,7 +208,7 @@ async def test_any_earlier_event_is_known_again_after_a_lost_answer(
         assert appended.event_count == 12
 
 
-async def test_part_of_an_event_is_no_redelivery(store: SessionStore) -> None:
+async def test_part_of_an_event_is_no_duplicate(store: SessionStore) -> None:
     """A stored text may hold the very bytes of another event."""
     await store.create(REF)
     small = json_bytes({"a": 1})
@@ -219,7 +219,7 @@ async def test_part_of_an_event_is_no_redelivery(store: SessionStore) -> None:
     assert (await store.append(REF, small, timestamp=5.0)).is_duplicate
 
 
-async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: SessionStore) -> None:
+async def test_conversion_gives_way_to_another_writer(valkey_url: str, store: SessionStore) -> None:
     """Another append comes in between the reading of a foreign document and its replacement."""
     came_between = False
 
@@ -249,7 +249,7 @@ async def test_reframing_gives_way_to_another_writer(valkey_url: str, store: Ses
     assert found.document.tail.state == {"a": 0, "first": 1, "second": 2}
 
 
-async def test_a_plain_document_that_ends_almost_like_ours_is_read_whole(
+async def test_a_foreign_document_with_a_similar_end_is_read_whole(
     valkey_url: str, store: SessionStore
 ) -> None:
     with redis.Redis.from_url(valkey_url) as client:

@@ -18,6 +18,7 @@ from adksess.transfer.history import (
     get_object,
     rewind_target,
 )
+from adksess.transfer.redaction import is_token_cache
 from adksess.transfer.status import REQUESTS, event_error, tool_error
 
 MAX_VALUE = 200
@@ -174,7 +175,7 @@ def _outcome(event: Event, longest: int | None) -> Iterator[Item]:
 
 def _actions(actions: Mapping[str, Any], longest: int | None) -> Iterator[Item]:
     if delta := get_field(actions, "state_delta"):
-        yield Item(Kind.STATE, _pairs(delta, " = ", longest))
+        yield Item(Kind.STATE, _pairs(_without_tokens(delta), " = ", longest))
     if delta := get_field(actions, "artifact_delta"):
         yield Item(Kind.ARTIFACT, _pairs(delta, " version ", longest))
     if agent := get_field(actions, "transfer_to_agent"):
@@ -194,6 +195,12 @@ def _actions(actions: Mapping[str, Any], longest: int | None) -> Iterator[Item]:
         parts = content_parts(get_field(compaction, "compacted_content"))
         summary = "\n".join(str(part["text"]) for part in parts if part.get("text"))
         yield Item(Kind.ACTION, f"compaction of the events before: {summary}")
+
+
+def _without_tokens(delta: Any) -> Any:
+    if not isinstance(delta, Mapping):
+        return delta
+    return {k: _HIDDEN if is_token_cache(str(k)) else v for k, v in delta.items()}
 
 
 def _other_fields(event: Event) -> str:

@@ -16,6 +16,9 @@ MASK = "***"
 _ADK_INTERNAL = "__adk_internal_"
 """Custom metadata that ADK removes from events that leave it (`public_event`, 2.13)."""
 
+_CACHE_SUFFIX = "_token_cache"
+"""End of the state keys in which ADK's Google tools keep tokens, such as `bigquery_token_cache`."""
+
 _WORDS = (
     r"pass(?:word|wd|phrase|code)|pwd|secret(?!ar)|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|auth(?:orization)?[_-]?(?:code|token|key)|authorization|credential|cookie"
@@ -71,6 +74,11 @@ def redact_text(text: str) -> str:
     for form in _FORMS:
         text = form.sub(lambda match: (match.groupdict().get("keep") or "") + MASK, text)
     return text
+
+
+def is_token_cache(name: str) -> bool:
+    """Return whether a key of the state holds tokens of ADK's tools: people never see those."""
+    return name.endswith(_CACHE_SUFFIX)
 
 
 def is_secret_name(name: str) -> bool:

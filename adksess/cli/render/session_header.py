@@ -19,6 +19,7 @@ from adksess.store.durations import format_duration
 from adksess.transfer.event_text import short_json
 from adksess.transfer.history import Event, get_field, get_object, timestamp
 from adksess.transfer.overview import SessionOverview
+from adksess.transfer.redaction import is_token_cache
 from adksess.transfer.status import Status
 
 _MAX_KEYS = 10
@@ -66,7 +67,7 @@ def state_lines(state: Mapping[str, Any], *, full: bool, width: int) -> Text:
     shown = names if full else names[:_MAX_KEYS]
     lines = []
     for name in shown:
-        line = Text.assemble((safe_text(name), ID), " = ", safe_text(short_json(state[name], None)))
+        line = Text.assemble((safe_text(name), ID), " = ", _value(name, state[name]))
         length = len(line.plain)
         if not full and line.cell_len > width:
             note = f"… ({length:,} characters)"
@@ -76,6 +77,10 @@ def state_lines(state: Mapping[str, Any], *, full: bool, width: int) -> Text:
     if more := len(names) - len(shown):
         lines.append(Text(f"… {more:,} more; --state shows all", style=MUTED))
     return Text("\n").join(lines)
+
+
+def _value(name: str, value: Any) -> str:
+    return "(hidden)" if is_token_cache(name) else safe_text(short_json(value, None))
 
 
 def usage_line(events: Sequence[Event], event_count: int) -> Text:

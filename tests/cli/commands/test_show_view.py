@@ -156,6 +156,19 @@ def test_names_from_a_pipe_are_shown_one_after_another(
     assert run("show", "-", "--follow", stdin="older").code == 2
 
 
+def test_tokens_of_adk_tools_are_hidden_from_people(run: Run, database: redis.Redis) -> None:
+    tokens = {"bigquery_token_cache": '{"token": "ya29.secret"}'}
+    put_document(
+        database, _REF, said("helper", "hi", actions={"state_delta": tokens}), state=tokens
+    )
+    for form in ("pretty", "md", "html"):
+        out = run("show", "8e42", "-o", form).out
+        assert "ya29.secret" not in out
+        assert "bigquery_token_cache = " in out
+    assert "ya29.secret" in run("show", "8e42", "-o", "json").out
+    assert "ya29.secret" not in run("show", "8e42", "-o", "json", "--redact").out
+
+
 def test_transcripts_and_redaction(run: Run, conversation: None) -> None:
     markdown = run("show", "8e42", "-o", "md", "--redact").out
     assert markdown.startswith("# Refund my order, my password is \\*\\*\\*\n")

@@ -84,7 +84,6 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
 
 
 def listing_table(options: ListOptions, listing: Listing) -> Any:
-
     console = stdout()
     layout = TableOptions(
         width=console.width,
@@ -100,7 +99,6 @@ def listing_table(options: ListOptions, listing: Listing) -> Any:
 
 
 def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None:
-
     fields = (session_fields(row, options.columns) for row in rows)
     if options.output is ListOutput.JSON:
         write_json_array(fields)
@@ -132,7 +130,6 @@ def _print_ids(sessions: Sequence[SessionSummary]) -> None:
 
 
 def _print_notes(options: ListOptions, listing: Listing) -> None:
-
     console, page = stderr(), listing.page
     for session in page.unreadable[:_WARNINGS_SHOWN]:
         console.print(message("warning", f"{session.ref.path} is not listed: {session.problem}."))

@@ -3,6 +3,8 @@
 import pytest
 import redis
 
+from adksess.cli.commands import deletion
+from adksess.cli.errors import Declined
 from tests.cli.sessions import ids_in, masked, store_session
 from tests.conftest import Run
 
@@ -124,3 +126,29 @@ def test_the_whole_output(
 ) -> None:
     result = run("flush", *words.split(), columns=columns)
     assert (result.code, masked(result.out), masked(result.err)) == (code, out, err)
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"), [([], 1_001), (["--app", "many"], 1_001), (["--app", "few"], None)]
+)
+def test_the_count_is_asked_for_where_much_is_at_stake(
+    run: Run,
+    database: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    typed: int | None,
+) -> None:
+    document = '{"events": [], "state": {}}'
+    database.mset({f"session:many:ada:{number:04}": document for number in range(1_001)})
+    if words == ["--app", "few"]:
+        database.mset({f"session:few:ada:{number:04}": document for number in range(1_000)})
+    asked: list[int | None] = []
+
+    def decline(*_: object, count: int | None = None) -> None:
+        asked.append(count)
+        raise Declined
+
+    monkeypatch.setattr(deletion, "confirm", decline)
+    result = run("flush", *words)
+    assert (result.code, result.err) == (1, "Nothing was changed.\n")
+    assert asked == [typed]

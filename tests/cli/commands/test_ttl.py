@@ -1,10 +1,13 @@
 """`adksess ttl`: when sessions expire, and changing it."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 import redis
 
+from adksess.store.keys import SessionRef
+from adksess.store.store import SessionStore
 from tests.cli.sessions import masked
 from tests.conftest import Run
 
@@ -122,3 +125,22 @@ def test_the_whole_output(
 ) -> None:
     result = run("ttl", *words.split(), columns=columns)
     assert (result.code, masked(result.out), masked(result.err)) == (code, out, err)
+
+
+def test_many_are_set_in_batches(
+    run: Run, database: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = '{"events": [], "state": {}}'
+    database.mset({f"session:many:ada:{number:04}": document for number in range(1_200)})
+    batches: list[int] = []
+    set_expiries = SessionStore.set_expiries
+
+    async def counted(store: SessionStore, refs: Sequence[SessionRef], seconds: int) -> list[bool]:
+        batches.append(len(refs))
+        return await set_expiries(store, refs, seconds)
+
+    monkeypatch.setattr(SessionStore, "set_expiries", counted)
+    result = run("ttl", "--app", "many", "--set", "2h", "--yes")
+    assert (result.out, result.err) == ("1,200 sessions expire in 2h.\n", "")
+    assert batches == [500, 500, 200]
+    assert 7_000 < database.ttl("session:many:ada:0007") <= 7_200

@@ -158,6 +158,11 @@ ConfirmOption = Annotated[
 ]
 
 
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only warnings and errors, for cron.")
+]
+
+
 @dataclass(frozen=True)
 class ChangeOptions:
     """How a command that changes sessions goes about it."""
@@ -165,9 +170,7 @@ class ChangeOptions:
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False
     confirm: ConfirmOption = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only warnings and errors, for cron.")
-    ] = False
+    quiet: QuietOption = False
 
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")]

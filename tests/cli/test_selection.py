@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 import redis
@@ -134,3 +135,19 @@ def test_days_and_numbers_without_a_unit(run: Run, valkey_url: str) -> None:
         result = run("list", *words)
         assert result.code == 2
         assert "'30' has no unit: write 30s for seconds or 30d for days" in result.err
+
+
+def test_quiet_commands_print_nothing(run: Run, valkey_url: str, tmp_path: Path) -> None:
+    store_session(valkey_url)
+    file = tmp_path / "sessions.ndjson"
+    for words in (
+        ["export", "--out", file, "-q"],
+        ["delete", "--app", "demo", "--yes", "-q"],
+        ["import", file, "-q"],
+        ["ttl", "--app", "demo", "--set", "1h", "--yes", "-q"],
+        ["trim", "--app", "demo", "--keep-last", "5", "--yes", "-q"],
+        ["export", "session-1", "--format", "adk", "--out", tmp_path / "one.json", "-q"],
+        ["flush", "--yes", "-q"],
+    ):
+        result = run(*words)
+        assert (result.code, result.out, result.err) == (0, "", ""), words

@@ -11,7 +11,7 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import FilterOptions, IdsArgument
+from adksess.cli.options import FilterOptions, IdsArgument, QuietOption
 from adksess.store.errors import SessionNotFound
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def export(
             "--allow-empty", help="Write --out even if no session is selected, and exit with 0."
         ),
     ] = False,
+    quiet: QuietOption = False,
     connection: ConnectionOptions,
 ) -> None:
     """Export sessions: everything, unless ids or filters select.
@@ -98,11 +99,13 @@ def export(
     if format_ is not Format.ADKSESS:
         if allow_empty:
             raise UsageProblem("--allow-empty is for --format adksess: omit it.")
-        _export_files(settings, selection, format_, out, with_credentials=with_credentials)
+        _export_files(
+            settings, selection, format_, out, with_credentials=with_credentials, quiet=quiet
+        )
         return
     path = None if out is None else Path(out)
     report, selected = _write(settings, selection, path, allow_empty=allow_empty)
-    _print_report(report, path)
+    _print_report(report, path, quiet=quiet)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.unreadable:
@@ -187,6 +190,7 @@ def _export_files(
     out: str | None,
     *,
     with_credentials: bool,
+    quiet: bool,
 ) -> None:
     """Write files of another format: one file or stdout for one session, a folder for several."""
     import sys
@@ -211,7 +215,7 @@ def _export_files(
         else:
             with output_file(path) as file:
                 file.write(content)
-    _print_file_report(report, format_, out)
+    _print_file_report(report, format_, out, quiet=quiet)
     if selected.report_missing() or not (report.sessions or report.failed):
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.failed:
@@ -246,7 +250,9 @@ def _target(convert: "Convert", path: Path | None, *, is_folder: bool) -> "FileT
     return SingleFile()
 
 
-def _print_file_report(report: "FileReport", format_: Format, out: str | None) -> None:
+def _print_file_report(
+    report: "FileReport", format_: Format, out: str | None, *, quiet: bool
+) -> None:
     from adksess.cli.render.console import message, stderr
     from adksess.cli.render.text import counted
 
@@ -256,6 +262,8 @@ def _print_file_report(report: "FileReport", format_: Format, out: str | None) -
     if more := len(report.failed[_MAX_NAMED:]):
         console.print(message("error", f"{more:,} more were not exported."))
     where = f" to {out}" if out and report.sessions else ""
+    if quiet:
+        return
     console.print(f"Exported {counted(report.sessions, 'session')}{where}.", markup=False)
     if report.lacks:
         console.print(
@@ -263,7 +271,7 @@ def _print_file_report(report: "FileReport", format_: Format, out: str | None) -
         )
 
 
-def _print_report(report: "ExportReport", out: Path | None) -> None:
+def _print_report(report: "ExportReport", out: Path | None, *, quiet: bool) -> None:
     from adksess.cli.render.console import message, stderr
     from adksess.cli.render.text import counted, human_size
     from adksess.transfer.files import MAX_LINE
@@ -271,11 +279,12 @@ def _print_report(report: "ExportReport", out: Path | None) -> None:
     console = stderr()
     size = f" ({human_size(out.stat().st_size)})" if out and out.is_file() else ""
     where = f" to {out}{size}" if out else ""
-    console.print(
+    text = (
         f"Exported {counted(report.sessions, 'session')} and the state of "
-        f"{counted(report.states, 'app or user', 'apps and users')}{where}.",
-        markup=False,
+        f"{counted(report.states, 'app or user', 'apps and users')}{where}."
     )
+    if not quiet:
+        console.print(text, markup=False)
     for session in report.skipped:
         console.print(
             message("warning", f"{session.ref.path} was not exported: {session.problem}.")

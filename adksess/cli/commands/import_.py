@@ -10,7 +10,7 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import ChangeOptions, ConfirmOption, DryRunOption
+from adksess.cli.options import ChangeOptions, ConfirmOption, DryRunOption, QuietOption
 from adksess.store.errors import AdksessError
 from adksess.transfer.files import MAX_LINE
 from adksess.transfer.import_options import ImportOptions, OnConflict
@@ -96,6 +96,7 @@ def import_sessions(
     ] = MAX_LINE // 2**20,
     dry_run: DryRunOption = False,
     confirm: ConfirmOption = None,
+    quiet: QuietOption = False,
     connection: ConnectionOptions,
 ) -> None:
     """Import sessions and state from exports and from session files of ADK.
@@ -122,7 +123,7 @@ def import_sessions(
     if target.is_protected and on_conflict is OnConflict.REPLACE and not dry_run:
         prompts.confirm("replace existing sessions", ChangeOptions(confirm=confirm), target)
     session_files = SessionFileOptions(_encode_event, app, user, session_id, settings.ttl)
-    report = _import(_Input(files, max_line * 2**20, session_files), settings, options)
+    report = _import(_Input(files, max_line * 2**20, session_files), settings, options, quiet=quiet)
     if report.rejected:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -150,7 +151,9 @@ def _parse_renaming(option: str, word: str) -> tuple[str, str]:
     return old, new
 
 
-def _import(source: _Input, settings: "Settings", options: ImportOptions) -> "ImportReport":
+def _import(
+    source: _Input, settings: "Settings", options: ImportOptions, *, quiet: bool
+) -> "ImportReport":
     """Import all files. What was imported is printed even if an error ends it."""
     from adksess.transfer.files import input_file
     from adksess.transfer.importer import ImportReport
@@ -172,9 +175,9 @@ def _import(source: _Input, settings: "Settings", options: ImportOptions) -> "Im
             _run(source, stdin, settings, options, report)
         except (AdksessError, KeyboardInterrupt):
             if report.read:
-                _print_report(report, options)
+                _print_report(report, options, quiet=False)
             raise
-    _print_report(report, options)
+    _print_report(report, options, quiet=quiet)
     return report
 
 
@@ -198,7 +201,7 @@ def _run(
         )
 
 
-def _print_report(report: "ImportReport", options: ImportOptions) -> None:
+def _print_report(report: "ImportReport", options: ImportOptions, *, quiet: bool) -> None:
     from adksess.cli.render.console import message, stderr, stdout
     from adksess.cli.render.text import counted
 
@@ -220,7 +223,8 @@ def _print_report(report: "ImportReport", options: ImportOptions) -> None:
     ):
         if number:
             parts.append(f"{number:,} {adjective}")
-    stdout().print(", ".join(parts) + ".", markup=False)
+    if not quiet:
+        stdout().print(", ".join(parts) + ".", markup=False)
     if skipped := _describe_skipped(report):
         text = (
             f"Not imported, since they exist with different content: {skipped}. Use --on-conflict "

@@ -248,6 +248,11 @@ def choose_embedded(data_dir: Path, port: int = 0) -> "EmbeddedServer | None":
     return server
 
 
+def is_default(url: str) -> bool:
+    """Whether this is the default address."""
+    return url == DEFAULT_URL
+
+
 def default_port() -> int:
     """Return the port of the default address."""
     return urlsplit(DEFAULT_URL).port or 6379

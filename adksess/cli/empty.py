@@ -1,7 +1,9 @@
 """Why an answer is empty: where sessions were searched for, and where there are some."""
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,8 +29,22 @@ async def explain_empty(store: "SessionStore", filters: "Filters") -> str:
         names = _names(repr(other) for other in found.prefixes)
         sentences.append(f"Sessions exist with other prefixes: choose one with --prefix: {names}.")
     elif not found.apps and found.is_complete:
-        sentences.append("Start one with adksess serve --demo.")
+        sentences.append(_unused_data(store.settings.url) or "Start one with adksess serve --demo.")
     return " ".join(sentences)
+
+
+def _unused_data(url: str) -> str | None:
+    """Say that embedded data is not used, because a Redis runs at the default address."""
+    from adksess.cli.connection import is_default
+    from adksess.embedded import nearest_data_dir
+
+    data_dir = nearest_data_dir(Path.cwd()) if is_default(url) else None
+    if data_dir is None:
+        return None
+    return (
+        f"The embedded data in {os.path.relpath(data_dir)}/ is not used while a Redis runs there: "
+        "adksess serve --embedded uses it."
+    )
 
 
 def _are(names: str) -> str:

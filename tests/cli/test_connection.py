@@ -207,7 +207,7 @@ def test_a_redis_at_the_default_address_is_used(
     monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", url)
     result = cli("list", "-o", "ids")
     assert (result.code, result.out) == (0, "")
-    assert f"No sessions in {url}." in result.err
+    assert f"No sessions in {url}. The embedded data in ../.adksess/ is not used" in result.err
 
 
 @pytest.mark.usefixtures("project")

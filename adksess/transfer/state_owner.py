@@ -107,6 +107,9 @@ async def find_owner(store: SessionStore, where: str) -> Owner:
 async def _exists(store: SessionStore, app_name: str) -> bool:
     if await store.state_of([(app_name, None)]):
         return True
+    index = await store.index_state()
+    if index.is_used or app_name in index.sizes:  # a large database is not scanned
+        return app_name in index.sizes
     async for batch in store.scan_refs(app_name):
         if batch:
             return True

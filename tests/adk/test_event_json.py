@@ -105,13 +105,13 @@ def test_the_error_names_the_event_and_the_fields_that_adk_names(content: object
     [{"finishReason": 1}, {"actions": {"requestedAuthConfigs": {"b": {"self": 1}}}}],
     ids=str,
 )
-def test_what_breaks_a_validator_is_unreadable_too(fields: dict[str, object]) -> None:
+def test_an_event_that_breaks_a_validator_is_unreadable(fields: dict[str, object]) -> None:
     with pytest.raises(SessionUnreadable, match="event 2: this version of ADK"):
         read_event(json_bytes({"id": "1", "author": "u"} | fields), REF, 2)
 
 
 @pytest.mark.parametrize("line", [b"null", b'"x"', b"[]", b"1", b"{", b""])
-def test_what_is_no_event_is_unreadable(line: bytes) -> None:
+def test_a_line_that_is_no_event_is_unreadable(line: bytes) -> None:
     with pytest.raises(SessionUnreadable, match="event 3"):
         read_event(line, REF, 3)
 
@@ -128,7 +128,7 @@ def test_what_is_no_event_is_unreadable(line: bytes) -> None:
     ],
     ids=str,
 )
-def test_what_stands_for_a_nested_field_is_taken_as_adk_takes_it(fields: dict[str, object]) -> None:
+def test_shortcuts_for_nested_fields_are_read_as_adk_reads_them(fields: dict[str, object]) -> None:
     assert_read_as_adk_reads_it(json_bytes({"id": "1", "author": "u", "timestamp": 1.0} | fields))
 
 

@@ -17,7 +17,7 @@ NAMES = (("demo", "ada", "one"), ("demo", "ada", "two"), ("shop", "bob", "three:
 
 
 async def converse(service: BaseSessionService) -> None:
-    """Hold the conversation in every session."""
+    """Have the conversation in every session."""
     for app, user, session_id in NAMES:
         session = await service.create_session(
             app_name=app, user_id=user, session_id=session_id, state=dict(STATE)

@@ -30,18 +30,18 @@ PACKAGES = {
 
 
 def record(name: str, url: str) -> dict[str, Any]:
-    """Hold the conversation through the real package, and take down the keys."""
+    """Have the conversation through the real package, and record the keys."""
     package, module, argument = PACKAGES[name]
     service = importlib.import_module(module).RedisSessionService(**{argument: url})
     asyncio.run(converse(service))
     with redis.Redis.from_url(url, decode_responses=True) as client:
-        keys = {key: _take_down(client, key) for key in sorted(client.keys("*"))}
+        keys = {key: _recorded(client, key) for key in sorted(client.keys("*"))}
     used = {other: version(other) for other in (package, "google-adk", "redis")}
     return {"written_by": used, "keys": keys}
 
 
 def play_back(name: str, client: redis.Redis) -> None:
-    """PutResult the recorded keys into a Redis."""
+    """Write the recorded keys to a Redis."""
     keys = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))["keys"]
     for key, item in keys.items():
         kind, value = item["type"], item["value"]
@@ -57,7 +57,7 @@ def play_back(name: str, client: redis.Redis) -> None:
             client.expire(key, item["ttl"])
 
 
-def _take_down(client: Any, key: str) -> dict[str, Any]:
+def _recorded(client: Any, key: str) -> dict[str, Any]:
     kind = client.type(key)
     value = {
         "string": lambda: client.get(key),

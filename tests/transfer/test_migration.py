@@ -198,7 +198,7 @@ def test_databases_in_and_out(
     _check(target_url, tolerance=1e-5)  # SQLAlchemy keeps microseconds
 
 
-def test_a_move_out_that_was_cut_short_goes_on(
+def test_an_interrupted_migration_continues(
     cli: Cli, tmp_path: Path, source: redis.Redis, source_url: str
 ) -> None:
     from google.adk.sessions.sqlite_session_service import SqliteSessionService
@@ -225,7 +225,7 @@ def test_a_move_out_that_was_cut_short_goes_on(
 
 
 class TestConflicts:
-    def test_a_session_that_went_on_here_stays(
+    def test_a_session_that_continued_in_the_target_is_kept(
         self, cli: Cli, source: redis.Redis, source_url: str, target_url: str
     ) -> None:
         fill(source, source_url, "adk")
@@ -234,7 +234,7 @@ class TestConflicts:
         again = cli("migrate", "--from", source_url, "-r", target_url)
         assert (again.code, "3 unchanged" in again.out) == (0, True)
 
-    def test_a_source_that_went_on_is_caught_up_with(
+    def test_new_events_of_the_source_are_added(
         self, cli: Cli, source: redis.Redis, source_url: str, target_url: str
     ) -> None:
         fill(source, source_url, "adk")
@@ -248,7 +248,7 @@ class TestConflicts:
         again = cli("migrate", "--from", source_url, "-r", target_url)
         assert "Migrated 1 session with 7 events" in again.out
 
-    def test_another_session_of_the_name_is_reported_and_stays(
+    def test_a_different_session_of_the_name_is_reported_and_kept(
         self, cli: Cli, source: redis.Redis, source_url: str, target: redis.Redis, target_url: str
     ) -> None:
         async def create() -> None:
@@ -280,7 +280,7 @@ class TestUnusable:
         assert cli(*words, "--app", "a:b").code == 0
         assert target.exists("session:a%3Ab:c:s1")
 
-    def test_an_event_that_adk_refuses(
+    def test_an_event_that_adk_rejects(
         self, cli: Cli, source: redis.Redis, source_url: str, target: redis.Redis, target_url: str
     ) -> None:
         fill(source, source_url, "adk")

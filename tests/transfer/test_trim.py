@@ -147,7 +147,7 @@ def _prompt(session: Session) -> list[str]:
     return asyncio.run(build())
 
 
-def test_the_last_invocations_stay_whole(
+def test_the_last_invocations_are_kept_whole(
     cli: Cli, service: RedisSessionService, target: redis.Redis, target_url: str
 ) -> None:
     story = Story()
@@ -255,7 +255,7 @@ class TestRewinds:
             (1, ["e9", "e10"]),
         ],
     )
-    def test_what_was_taken_back_stays_so(
+    def test_rewound_events_stay_rewound(
         self,
         cli: Cli,
         service: RedisSessionService,
@@ -307,7 +307,7 @@ async def _append(service: RedisSessionService, story: Story) -> None:
 
 
 class TestSummaries:
-    def test_they_stand_for_what_is_dropped(
+    def test_summaries_replace_what_is_dropped(
         self, cli: Cli, service: RedisSessionService, target_url: str
     ) -> None:
         story = Story().turn(1).turn(2).compact(0, 3).turn(3).turn(4).compact(0, 8).turn(5)

@@ -16,9 +16,7 @@ from tests.cli.sessions import store_all_kinds, store_session
 Cli = Callable[..., Any]
 
 
-def test_the_lines_are_what_the_documentation_says(
-    cli: Cli, target: redis.Redis, target_url: str
-) -> None:
+def test_lines_have_the_documented_fields(cli: Cli, target: redis.Redis, target_url: str) -> None:
     store_session(target_url, "demo", "ada", "one", user_state={"name": "Ada"}, ttl=3_600)
     first, second = map(json.loads, cli("export", "-r", target_url).out.splitlines())
     expires = first.pop("expires_at")
@@ -63,12 +61,12 @@ class TestSelection:
         assert self._ids(never) == ["for-ever", "tabbed"]
         assert '"user_id":"bob","state"' in never.out
 
-    def test_an_id_that_is_not_there(self, cli: Cli, target_url: str) -> None:
+    def test_a_missing_id(self, cli: Cli, target_url: str) -> None:
         result = cli("export", "own-ttl", "nowhere", "-r", target_url)
         assert (result.code, self._ids(result)) == (3, ["own-ttl"])
         assert cli("export", "own-ttl", "--app", "demo", "-r", target_url).code == 2
 
-    def test_what_cannot_be_read_is_named(
+    def test_unreadable_sessions_are_named(
         self, cli: Cli, target: redis.Redis, target_url: str
     ) -> None:
         target.set("session:demo:ada:broken", "{")
@@ -80,7 +78,7 @@ class TestSelection:
 
 
 class TestFiles:
-    def test_an_interruption_leaves_what_was_there(
+    def test_an_interruption_keeps_the_existing_file(
         self, tmp_path: Path, cli: Cli, target_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store_session(target_url, session_id="one")
@@ -95,7 +93,7 @@ class TestFiles:
         assert path.read_text() == "the backup of yesterday"
         assert list(tmp_path.iterdir()) == [path]
 
-    def test_a_folder_that_is_not_there(self, cli: Cli, tmp_path: Path, target_url: str) -> None:
+    def test_a_missing_folder(self, cli: Cli, tmp_path: Path, target_url: str) -> None:
         result = cli("export", "--out", tmp_path / "no" / "all.ndjson", "-r", target_url)
         assert (result.code, "Cannot write" in result.err) == (1, True)
         result = cli("import", tmp_path / "no", "-r", target_url)

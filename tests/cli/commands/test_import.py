@@ -118,7 +118,7 @@ def _document(**changes: Any) -> dict[str, Any]:
     return _session(document=_session()["document"] | changes)
 
 
-REFUSED: list[tuple[str, Any]] = [
+INVALID: list[tuple[str, Any]] = [
     ("not JSON", "{se\x1bcret"),
     ("not JSON", '{"adksess":1,"kind":"session","app_na'),
     ("not a record", {"secret": 1}),
@@ -142,8 +142,8 @@ REFUSED: list[tuple[str, Any]] = [
 
 
 class TestImport:
-    @pytest.mark.parametrize(("why", "line"), REFUSED)
-    def test_a_bad_line_is_refused_and_the_others_go_on(
+    @pytest.mark.parametrize(("why", "line"), INVALID)
+    def test_an_invalid_line_is_rejected_and_the_others_imported(
         self, cli: Cli, tmp_path: Path, target: redis.Redis, target_url: str, why: str, line: Any
     ) -> None:
         path = tmp_path / "x"

@@ -40,7 +40,7 @@ def test_detect(cli: Cli, source: redis.Redis, source_url: str) -> None:
         (("--detect", "--to", "sqlite:///x.db"), 2, "--detect"),
     ],
 )
-def test_what_cannot_be_done(
+def test_usage_and_connection_errors(
     cli: Cli, target_url: str, words: tuple[str, ...], code: int, said: str
 ) -> None:
     result = cli("migrate", *words, "-r", target_url)

@@ -9,17 +9,13 @@ from adksess.adk.event_json import read_session
 from adksess.store.document import json_bytes
 from adksess.store.models import StoredSession
 from adksess.transfer.file_export import ExportedFile
-
-_INTERNAL_PREFIX = "__adk_internal_"
-"""Custom metadata that ADK removes from events that leave it (`public_session`, 2.13)."""
+from adksess.transfer.redaction import ADK_INTERNAL, is_token_cache
 
 _CREDENTIAL_FIELDS = {
     *("raw_auth_credential", "rawAuthCredential"),
     *("exchanged_auth_credential", "exchangedAuthCredential"),
 }
 _SECRET_FIELDS = {"oauth2", "http", "api_key", "apiKey", "service_account", "serviceAccount"}
-_CACHE_SUFFIX = "_token_cache"
-"""State keys in which ADK's Google tools keep tokens, such as `bigquery_token_cache`."""
 
 
 def session_file(stored: StoredSession, *, with_credentials: bool = False) -> ExportedFile:
@@ -41,7 +37,7 @@ def _public_fields(session: Session) -> dict[str, Any]:
     for event in fields.get("events", ()):
         metadata = event.get("customMetadata")
         if isinstance(metadata, dict):
-            kept = {k: v for k, v in metadata.items() if not k.startswith(_INTERNAL_PREFIX)}
+            kept = {k: v for k, v in metadata.items() if not k.startswith(ADK_INTERNAL)}
             event["customMetadata"] = kept
             if not kept:
                 del event["customMetadata"]
@@ -59,5 +55,5 @@ def without_credentials(value: Any) -> Any:
     return {
         key: without_credentials(item)
         for key, item in value.items()
-        if key not in removed and not str(key).endswith(_CACHE_SUFFIX)
+        if key not in removed and not is_token_cache(str(key))
     }

@@ -157,6 +157,16 @@ async def resolve_one(store: "SessionStore", name: str) -> "SessionSummary":
     return selected.sessions[0]
 
 
+def exact_name(ref: "SessionRef", key: str, *, is_unique: bool = False) -> str:
+    """Return a name for a pipe: app/user/id, or the id alone if it `is_unique`.
+
+    A name with a slash or colon could be read as that of another session, one that begins with a
+    dash as an option: then the whole key.
+    """
+    name = ref.session_id if is_unique else ref.path
+    return key if "/" in "".join(ref) or ":" in ref.session_id or name.startswith("-") else name
+
+
 def warn_of(unreadable: "Sequence[SessionSummary]") -> None:
     """Print a warning for sessions that cannot be read and so are not changed."""
     console = stderr()

@@ -13,7 +13,7 @@ from adksess.transfer.status import CREDENTIAL_REQUEST
 MASK = "***"
 """What stands for a credential."""
 
-_ADK_INTERNAL = "__adk_internal_"
+ADK_INTERNAL = "__adk_internal_"
 """Custom metadata that ADK removes from events that leave it (`public_event`, 2.13)."""
 
 _CACHE_SUFFIX = "_token_cache"
@@ -101,7 +101,7 @@ def redact_event(event: Mapping[str, Any]) -> dict[str, Any]:
     masked: dict[str, Any] = redact(event)
     for name in ("custom_metadata", "customMetadata"):
         if isinstance(metadata := masked.get(name), dict):
-            masked[name] = {k: v for k, v in metadata.items() if not k.startswith(_ADK_INTERNAL)}
+            masked[name] = {k: v for k, v in metadata.items() if not k.startswith(ADK_INTERNAL)}
     for part in content_parts(masked.get("content")):
         for kind, content in (("function_call", "args"), ("function_response", "response")):
             value = get_object(part, kind)

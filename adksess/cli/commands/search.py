@@ -167,19 +167,13 @@ def _print_line(match: "Match", output: SearchOutput) -> None:
 
     from adksess.cli.render.json_output import write_json
     from adksess.cli.render.text import safe_text
+    from adksess.cli.selection import exact_name
 
     if output is SearchOutput.NDJSON:
         write_json(_fields(match), indent=None)
     else:
-        sys.stdout.write(safe_text(_exact_name(match)) + "\n")
+        sys.stdout.write(safe_text(exact_name(match.ref, match.key)) + "\n")
     sys.stdout.flush()
-
-
-def _exact_name(match: "Match") -> str:
-    """Return app/user/id, or the key if a slash, colon or dash could give it another meaning."""
-    ref = match.ref
-    is_ambiguous = "/" in "".join(ref) or ":" in ref.session_id or ref.path.startswith("-")
-    return match.key if is_ambiguous else ref.path
 
 
 def _fields(match: "Match") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from adksess.cli.render.session_table import (
 from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import counted, safe_text, value_text
 from adksess.cli.runner import with_store
-from adksess.cli.selection import keep_statuses
+from adksess.cli.selection import exact_name, keep_statuses
 from adksess.store.durations import format_duration
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
@@ -115,17 +115,11 @@ def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None
 
 
 def _print_ids(sessions: Sequence[SessionSummary]) -> None:
-    """Print one id per line, or app/user/id where two users have the same id.
-
-    An id with a slash or colon could be read as the path of another session, one that begins with
-    a dash as an option: the whole key is printed instead.
-    """
+    """Print one name per line: an id, or more of it where two sessions have the same id."""
     same_id = Counter(session.ref.session_id for session in sessions)
     for session in sessions:
-        ref = session.ref
-        name = ref.session_id if same_id[ref.session_id] == 1 else ref.path
-        if "/" in "".join(ref) or ":" in ref.session_id or name.startswith("-"):
-            name = session.key
+        is_unique = same_id[session.ref.session_id] == 1
+        name = exact_name(session.ref, session.key, is_unique=is_unique)
         sys.stdout.write(safe_text(name) + "\n")
 
 

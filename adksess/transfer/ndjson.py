@@ -115,7 +115,7 @@ def read_line(line: bytes) -> Record:
     ref, document = _check_header(fields), None
     if isinstance(ref, StoredState):
         return ref
-    if isinstance(text := fields.get("document_text"), str):  # exports of before version 0.2
+    if isinstance(text := fields.get("document_text"), str):  # exports of version 0.1
         document = _parse_text(text)
     elif isinstance(fields.get("document"), dict):
         document = fields["document"]

@@ -559,3 +559,17 @@ def test_a_full_server_keeps_what_it_stored_and_the_counts_say_so(cli: Cli, tmp_
         again = cli("import", tmp_path / "x", "-r", server.url)
         assert again.out.startswith(f"Imported {counted(len(sizes) - len(stored), 'session')}, ")
         assert f"{len(stored)} unchanged" in again.out
+
+
+def test_exports_of_version_0_1_are_read(
+    cli: Cli, tmp_path: Path, target: redis.Redis, target_url: str
+) -> None:
+    """They have a document with tabs of its own as text."""
+    text = '{\n\t"session_id": "s",\n\t"state": {"a": [1, 1.0]}, "events": []\n}\r\n'
+    record = {k: v for k, v in _session().items() if k != "document"} | {"document_text": text}
+    broken = record | {"document_text": "{", "session_id": "t"}
+    (tmp_path / "x").write_text(f"{json.dumps(record)}\n{json.dumps(broken)}\n")
+    result = cli("import", tmp_path / "x", "-r", target_url)
+    assert (result.code, "document_text is not JSON" in result.err) == (1, True)
+    assert json.loads(target.get("session:a:u:s") or b"")["state"] == {"a": [1, 1.0]}
+    assert target.keys("session:*") == [b"session:a:u:s"]

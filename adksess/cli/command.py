@@ -15,13 +15,23 @@ from adksess.cli.errors import UsageProblem, naming
 def with_plain_types(params: list[Any]) -> list[Any]:
     """Return the parameters without types of Python in their help, such as `<list[str]>`."""
     for param in params:
+        if isinstance(param.show_default, str):
+            _show_default_without_parentheses(param)
         if param.param_type_name == "argument":
             param.display_type_rich = lambda ctx: ""  # the name says what it is
+            if param.hidden:
+                param.get_usage_pieces = lambda ctx: []
         elif getattr(param, "is_flag", False):
             param.metavar = ""
         elif param.metavar is None and _annotation(param) is int:
             param.metavar = "N"
     return params
+
+
+def _show_default_without_parentheses(param: Any) -> None:
+    """Print `[default: 1d]` for a described default; Typer prints `[default: (1d)]`."""
+    text = param.show_default
+    param._get_default_string = lambda **_: text
 
 
 def _annotation(param: Any) -> Any:
@@ -114,10 +124,15 @@ def _with_groups(function: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{item.name: values.pop(item.name) for item in fields(group)})
         function(**values)
 
-    run.__doc__, run.__module__ = function.__doc__, function.__module__
+    run.__doc__, run.__module__ = _unwrapped(function.__doc__ or ""), function.__module__
     run.__annotations__ = {item.name: item.annotation for item in spread}
     run.__signature__ = Signature(spread)  # type: ignore[attr-defined]
     return run
+
+
+def _unwrapped(docstring: str) -> str:
+    """Return a docstring with one line per paragraph: Typer keeps the line breaks of the source."""
+    return "\n\n".join(" ".join(part.split()) for part in docstring.split("\n\n"))
 
 
 @cache

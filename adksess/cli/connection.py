@@ -62,7 +62,7 @@ class ConnectionOptions:
             metavar="URL",
             help="redis://, rediss://, unix://, valkey://, redis+cluster://, "
             "rediss+cluster:// or redis+sentinel://. Environment: ADKSESS_REDIS_URL, REDIS_URL.",
-            show_default=DEFAULT_URL,
+            show_default=f"the first server that is named; else {DEFAULT_URL} or the embedded one",
             rich_help_panel=_CONNECTION,
         ),
     ] = field(default=None, repr=False)

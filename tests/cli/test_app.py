@@ -1,10 +1,12 @@
 """The wiring: what is imported when, errors and exit codes, version and help."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -75,6 +77,8 @@ def test_help_lists_what_each_command_says(cli: Callable[..., Any]) -> None:
 def test_usage_lines_have_single_brackets(cli: Callable[..., Any]) -> None:
     assert "Usage: adksess ttl [OPTIONS] [ID]...\n" in _usage(cli("ttl", "--help").out)
     assert "Usage: adksess doctor [OPTIONS] [AGENTS_DIR]\n" in _usage(cli("doctor", "--help").out)
+    completion = _usage(cli("completion", "--help").out)
+    assert "Usage: adksess completion [OPTIONS] {SHELL}\n" in completion
 
 
 def _usage(text: str) -> str:
@@ -130,6 +134,24 @@ def test_no_help_shows_types_of_python(cli: Callable[..., Any]) -> None:
     for name in ("--help", *group.list_commands(typer.Context(group))):
         text = cli(*([name] if name == "--help" else ["help", name])).out
         assert not [kind for kind in ("<bool>", "<str>", "<list", "<int", "<path>") if kind in text]
+
+
+def test_help_fits_80_columns(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No choice is broken in two, no default is in parentheses, no line of a text ends early."""
+    monkeypatch.setenv("COLUMNS", "80")
+    group = typer.main.get_command(app.app)
+    for name in group.list_commands(typer.Context(group)):
+        lines = cli("help", name).out.splitlines()
+        assert not [line for line in lines if re.search("<[a-z-|]+ ", line)]
+        assert not [line for line in lines if "default: (" in line]
+        text = [line.strip() for line in lines[: _first_panel(lines)]]
+        for line, following in pairwise(text):
+            if line and following:
+                assert len(line) + len(following.split()[0]) >= 77, f"{name}: {line}"
+
+
+def _first_panel(lines: list[str]) -> int:
+    return next((at for at, line in enumerate(lines) if line.startswith("╭")), 0)
 
 
 def test_help_of_a_command(cli: Callable[..., Any]) -> None:

@@ -55,6 +55,7 @@ def export(
         Format,
         typer.Option(
             "--format",
+            metavar="FORMAT",
             help="adksess: NDJSON, for adksess import. adk: session files, for adk run --resume "
             "and ADK's web UI. test: files for adk test. evalset: an eval set for adk eval. md, "
             "html: transcripts.",

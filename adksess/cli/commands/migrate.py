@@ -56,7 +56,12 @@ def migrate(
     app: OneAppOption = None,
     layout: Annotated[
         LayoutName | None,
-        typer.Option("--layout", help="Only sessions of this layout.", show_default=False),
+        typer.Option(
+            "--layout",
+            metavar="LAYOUT",
+            help="Only sessions of this layout: adk, community, session-services, blob or adksess.",
+            show_default=False,
+        ),
     ] = None,
     ttl: Annotated[
         str | None,

@@ -38,7 +38,13 @@ def list_sessions(
     *,
     filters: FilterOptions,
     sort: Annotated[
-        SortBy, typer.Option("--sort", help="Newest, most, longest or most urgent first.")
+        SortBy,
+        typer.Option(
+            "--sort",
+            metavar="ORDER",
+            help="updated, created, events, size, ttl or status: newest, most, longest or most "
+            "urgent first.",
+        ),
     ] = SortBy.UPDATED,
     reverse: Annotated[bool, typer.Option("--reverse", help="Reverse the order.")] = False,
     limit: Annotated[
@@ -77,7 +83,8 @@ def list_sessions(
         bool, typer.Option("--scan", help="Read every key instead of the indexes.")
     ] = False,
     output: Annotated[
-        ListOutput, typer.Option("--output", "-o", help="Output format.")
+        ListOutput,
+        typer.Option("--output", "-o", metavar="FORMAT", help="table, json, ndjson, csv or ids."),
     ] = ListOutput.TABLE,
     watch: Annotated[
         float | None,

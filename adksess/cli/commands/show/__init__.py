@@ -77,6 +77,7 @@ def show(
         typer.Option(
             "--output",
             "-o",
+            metavar="FORMAT",
             help="pretty for people, json for the whole document, ndjson for one event per line, "
             "md or html for a transcript.",
         ),

@@ -111,9 +111,9 @@ class Filters:
             parts.append("without expiry")
         if self.statuses:
             parts.append(f"with status {' or '.join(self.statuses)}")
-        if self.app_like:
+        if self.app_like is not None:
             parts.append(f"of apps like {self.app_like!r}")
-        if self.user_like:
+        if self.user_like is not None:
             parts.append(f"of users like {self.user_like!r}")
         return ", ".join(parts)
 
@@ -130,8 +130,8 @@ class Filters:
         return SessionFilter(
             apps=self.apps,
             users=self.users,
-            app_globs=(self.app_like,) if self.app_like else (),
-            user_globs=(self.user_like,) if self.user_like else (),
+            app_globs=() if self.app_like is None else (self.app_like,),
+            user_globs=() if self.user_like is None else (self.user_like,),
             updated_from=self.updated_from.at(now) if self.updated_from else None,
             updated_until=min((moment.at(now) for moment in self.updated_until), default=None),
             no_ttl=self.no_ttl,
@@ -157,7 +157,7 @@ def _typed(options: "FilterOptions") -> str:
         name, value = f"--{item.name.replace('_', '-')}", getattr(options, item.name)
         if value is True:
             words.append(name)
-        elif value:
+        elif value not in (None, False, []):
             values = value if isinstance(value, list) else [value]
             words += (f"{name} {shlex.quote(str(one))}" for one in values)
     return " ".join(words)

@@ -90,7 +90,7 @@ def delete(
     users: list[tuple[str | None, str | None]]
     users = (
         chosen.owners
-        if by_filter
+        if by_filter and not chosen.on_time
         else sorted({(s.ref.app_name, s.ref.user_id) for s in selected.sessions})
     )
     deleted = delete_sessions(

@@ -92,6 +92,17 @@ def test_user_state_without_sessions(run: Run, database: redis.Redis) -> None:
     assert not database.exists("user_state:demo:ada")
 
 
+def test_user_state_of_what_other_filters_leave_out_stays(run: Run, valkey_url: str) -> None:
+    for app in ("demo", "weather"):
+        store_session(valkey_url, app, "ada", f"in-{app}", user_state={"name": "Ada"})
+    delete = ("delete", "--user", "ada", "--with-user-state", "--yes")
+    run(*delete, "--app-like", "dem*")
+    run(*delete, "--idle", "1h")
+    assert ids_in(run) == {"in-weather"}
+    assert run("state", "get", "demo/ada", "name").code == 3
+    assert run("state", "get", "weather/ada", "name").out == '"Ada"\n'
+
+
 _NARROW = """\
 SESSION APP     USER EVENTS AGE   TTL
 chat-1  demo    ada       0  2h    1d

@@ -152,3 +152,13 @@ def test_the_count_is_asked_for_where_much_is_at_stake(
     result = run("flush", *words)
     assert (result.code, result.err) == (1, "Nothing was changed.\n")
     assert asked == [typed]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("option", ["--app", "--user", "--app-like", "--user-like"])
+@pytest.mark.parametrize("command", ["flush", "delete"])
+def test_an_empty_filter_selects_nothing(run: Run, command: str, option: str) -> None:
+    """As from a variable that is not set."""
+    result = run(command, option, "", "--yes")
+    assert (result.code, result.out) == (0, "Nothing to delete.\n")
+    assert len(ids_in(run)) == 3

@@ -125,6 +125,7 @@ def shell(
         yield started
 
 
+@pytest.mark.timeout(300)  # each Tab starts Python
 def test_in_a_real_shell(shell: InteractiveShell, tmp_path: Path) -> None:
     # the first Tab of the shell, too
     assert shell.run("adksess show 8e\t") == "['show', '8e42aa01']"
@@ -139,13 +140,17 @@ def test_in_a_real_shell(shell: InteractiveShell, tmp_path: Path) -> None:
     assert not list((tmp_path / "work").iterdir())
 
 
-def test_hostile_names_are_neither_offered_nor_run(shell: InteractiveShell, tmp_path: Path) -> None:
-    for keys in (r"9f\\\$\t", "'9f\t", '"9f$\t', "9f$(\t", "9f`\t"):
-        shell.type(f"adksess show {keys}\t")
-        shell.type("\x03")
-        shell.run("adksess show done")
+@pytest.mark.timeout(300)  # each Tab starts Python
+def test_hostile_names_are_neither_offered_nor_run(
+    shell: InteractiveShell, tmp_path: Path, valkey_url: str
+) -> None:
+    commands = [name.removeprefix("9f") for name in _HOSTILE if "touch pwned" in name][:2]
+    for number, command in enumerate(commands):
+        store_session(valkey_url, "demo", "ada", f"h{number}-{command}")
+    for number in range(len(commands)):
+        # the only candidate, which Tab would insert and Enter would run
+        assert shell.run(f"adksess show h{number}-\t") == f"['show', 'h{number}-']"
     assert not list((tmp_path / "work").iterdir())
-    assert "uid=" not in shell.seen
 
 
 def test_the_words_are_listed_with_their_descriptions(shell: InteractiveShell) -> None:

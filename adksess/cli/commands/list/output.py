@@ -139,7 +139,8 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
         of = f"{shown:,} of {page.total:,} sessions ({page.plan.source.value})"
         console.print(f"{of}; -n 0 shows all.", style=MUTED)
     if page.next:
-        console.print(f"Next: {_next_command(options, page.next)}", style=MUTED, markup=False)
+        words = f"Next: {_next_command(options, page.next)}"
+        console.print(words, style=MUTED, markup=False, soft_wrap=True)  # to be copied
     if options.output is ListOutput.TABLE and is_terminal():
         _warn_of_expiry(page.sessions)
     if listing.explanation:

@@ -109,7 +109,10 @@ def test_a_protected_server_is_confirmed_by_name(
     config = tmp_path / "config.toml"
     config.write_text(f'[servers.prod]\nurl = "{valkey_url}"\nprotected = true\n')
     monkeypatch.setenv("ADKSESS_CONFIG", str(config))
-    turns = tuple({"author": "user", "invocation_id": name} for name in ("one", "two"))
+    turns = tuple(
+        {"author": "user", "invocation_id": name, "content": {"parts": [{"text": name}]}}
+        for name in ("one", "two")
+    )
     store_session(valkey_url, "demo", "ada", "long", events=turns)
     before = {key: database.dump(key) for key in database.keys("session:*")}
     assert cli(*words, "-s", "prod", "--confirm", "dev").code == 2

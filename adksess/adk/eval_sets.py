@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from adksess.adk.event_json import read_session
 from adksess.adk.session_files import without_credentials
+from adksess.conversation.history import event_actions, get_object, live_positions
 from adksess.store.document import json_bytes, parse_events, parse_json
 from adksess.store.errors import AdksessError
 from adksess.store.keys import SessionRef
 from adksess.store.models import TITLE_KEY, StoredSession
 from adksess.store.state import APP, USER, merge_scopes
 from adksess.transfer.file_export import ExportedFile
-from adksess.transfer.history import event_actions, get_object, live_positions
 from adksess.transfer.replay import initial_state
 
 SUFFIX = ".evalset.json"

@@ -14,12 +14,12 @@ from google.genai import types
 
 from adksess.adk.event_json import read_session
 from adksess.adk.session_files import without_credentials
+from adksess.conversation.history import is_baseline, is_compaction, live_positions
+from adksess.conversation.titles import display_name, first_message
 from adksess.store.document import json_bytes, parse_events
 from adksess.store.models import TITLE_KEY, StoredSession
 from adksess.transfer.file_export import ExportedFile, NotExportable
-from adksess.transfer.history import is_baseline, is_compaction, live_positions
 from adksess.transfer.replay import initial_state
-from adksess.transfer.titles import display_name, first_message
 
 _NOT_COMPARED = {
     *("timestamp", "usage_metadata", "model_version", "finish_reason", "avg_logprobs"),

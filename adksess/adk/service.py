@@ -23,6 +23,7 @@ from google.adk.sessions.session import Session
 from pydantic_core import to_jsonable_python
 
 from adksess.adk.event_json import read_session, without_temp_state, write_event
+from adksess.conversation.titles import title_of
 from adksess.store.cancellation import complete
 from adksess.store.errors import (
     ServerUnavailable,
@@ -36,7 +37,6 @@ from adksess.store.models import StoredSession
 from adksess.store.settings import DEFAULT_URL, Settings
 from adksess.store.state import StateDelta, merge_scopes, split_scopes
 from adksess.store.store import SessionStore
-from adksess.transfer.titles import title_of
 
 _UNCONFIRMED_KEPT = 1_000
 

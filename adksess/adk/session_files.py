@@ -6,10 +6,10 @@ from typing import Any
 from google.adk.sessions.session import Session
 
 from adksess.adk.event_json import read_session
+from adksess.conversation.redaction import ADK_INTERNAL, is_token_cache
 from adksess.store.document import json_bytes
 from adksess.store.models import StoredSession
 from adksess.transfer.file_export import ExportedFile
-from adksess.transfer.redaction import ADK_INTERNAL, is_token_cache
 
 _CREDENTIAL_FIELDS = {
     *("raw_auth_credential", "rawAuthCredential"),

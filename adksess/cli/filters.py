@@ -12,7 +12,7 @@ from adksess.store.filters import SessionFilter
 
 if TYPE_CHECKING:
     from adksess.cli.options import FilterOptions
-    from adksess.transfer.status import Status
+    from adksess.conversation.status import Status
 
 
 @dataclass(frozen=True)

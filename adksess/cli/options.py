@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from adksess.cli.candidates import complete_app, complete_id, complete_user
-from adksess.transfer.status import Status
+from adksess.conversation.status import Status
 
 
 class OutputFormat(StrEnum):

@@ -15,7 +15,7 @@ def print_preview(settings: "Settings", sessions: "Sequence[SessionSummary]") ->
     from adksess.cli.render.console import stdout
     from adksess.cli.render.session_table import TableOptions, session_table
     from adksess.cli.runner import with_store
-    from adksess.transfer.overview import read_overviews
+    from adksess.conversation.overview import read_overviews
 
     if not sessions:
         return

@@ -13,10 +13,10 @@ from adksess.store.errors import AmbiguousSession, SessionNotFound
 
 if TYPE_CHECKING:
     from adksess.cli.options import FilterOptions
+    from adksess.conversation.status import SessionStatus, Status
     from adksess.store.keys import SessionRef
     from adksess.store.models import SessionSummary
     from adksess.store.store import SessionStore
-    from adksess.transfer.status import SessionStatus, Status
 
 _CANDIDATES_SHOWN = 10
 _UNREADABLE_SHOWN = 3
@@ -104,7 +104,7 @@ async def matching(
     if the filters name one.
     """
     from adksess.cli.render.progress import ProgressBar
-    from adksess.transfer.overview import STATUS_BYTES
+    from adksess.conversation.overview import STATUS_BYTES
 
     statuses = {} if statuses is None else statuses
     only = filters.at(await store.now())
@@ -139,7 +139,7 @@ async def keep_statuses(
     statuses: "dict[SessionRef, SessionStatus]",
 ) -> "list[SessionSummary]":
     """Keep the sessions of some statuses, and note their statuses."""
-    from adksess.transfer.overview import complete_statuses
+    from adksess.conversation.overview import complete_statuses
 
     found = await complete_statuses(store, sessions)
     kept = {ref: item for ref, item in found.items() if item.status in wanted}

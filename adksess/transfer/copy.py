@@ -6,13 +6,13 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+from adksess.conversation.history import event_actions, get_object, invocation_id, timestamp
 from adksess.store.document import Document, Tail, decode, each_event, encode, iso_time
 from adksess.store.errors import SessionExists, SessionNotFound, SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import TITLE_KEY, PutResult, StoredValue
 from adksess.store.state import APP, USER
 from adksess.store.store import SessionStore
-from adksess.transfer.history import event_actions, get_object, invocation_id, timestamp
 from adksess.transfer.replay import state_before
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from adksess.conversation.titles import display_name, first_message
+from adksess.conversation.transcript import to_html, to_markdown, transcript_of
 from adksess.store.document import as_dict, parse_json
 from adksess.store.errors import AdksessError, SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary, StoredSession
 from adksess.store.store import SessionStore
 from adksess.transfer.files import FileError, output_file
-from adksess.transfer.titles import display_name, first_message
-from adksess.transfer.transcript import to_html, to_markdown, transcript_of
 
 _UNSAFE = re.compile(r"[^\w.@+=, -]")
 _MAX_STEM = 100

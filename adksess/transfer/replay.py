@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
+from adksess.conversation.history import Event, event_actions, get_object
 from adksess.store.document import Document, each_event
 from adksess.store.state import APP, TEMP, USER
-from adksess.transfer.history import Event, event_actions, get_object
 
 
 class PastState(NamedTuple):

@@ -5,14 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from adksess.store.document import Document, decode, json_bytes, parse_json
-from adksess.store.errors import SessionUnreadable
-from adksess.store.keys import SessionRef
-from adksess.store.models import SessionSummary, StoredValue
-from adksess.store.state import APP, TEMP, USER
-from adksess.store.store import SessionStore
-from adksess.transfer.exporter import in_parts
-from adksess.transfer.history import (
+from adksess.conversation.history import (
     BASELINE_PREFIX,
     Event,
     call_ids,
@@ -24,7 +17,14 @@ from adksess.transfer.history import (
     live_positions,
     outline,
 )
-from adksess.transfer.status import open_calls
+from adksess.conversation.status import open_calls
+from adksess.store.document import Document, decode, json_bytes, parse_json
+from adksess.store.errors import SessionUnreadable
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary, StoredValue
+from adksess.store.state import APP, TEMP, USER
+from adksess.store.store import SessionStore
+from adksess.transfer.exporter import in_parts
 
 _ATTEMPTS = 10
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import redis
 
+from adksess.conversation.titles import title_of
 from adksess.store.document import Document, Tail, encode, iso_time, json_bytes
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
-from adksess.transfer.titles import title_of
 from tests.aging import age
 from tests.conftest import Run
 

@@ -4,10 +4,10 @@ import asyncio
 import os
 
 from adksess import SessionStore
+from adksess.conversation.search import SearchOptions, search
+from adksess.conversation.text_pattern import TextPattern
 from adksess.store.filters import SessionFilter
 from adksess.transfer.copy import CopyOptions, copy_session
-from adksess.transfer.search import SearchOptions, search
-from adksess.transfer.text_pattern import TextPattern
 from adksess.transfer.trim import TrimOptions, trim_sessions
 
 

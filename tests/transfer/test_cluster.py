@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from adksess.conversation.overview import read_statuses
+from adksess.conversation.search import SearchOptions, search
+from adksess.conversation.status import Status
+from adksess.conversation.tail import Tail
+from adksess.conversation.text_pattern import TextPattern
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.store import SessionStore
-from adksess.transfer.overview import read_statuses
-from adksess.transfer.search import SearchOptions, search
-from adksess.transfer.status import Status
-from adksess.transfer.tail import Tail
-from adksess.transfer.text_pattern import TextPattern
 from tests.cli.sessions import said, store_session
 from tests.cluster import running_cluster
 

@@ -13,9 +13,9 @@ from adksess.cli.options import FilterOptions, UtcOption
 
 if TYPE_CHECKING:
     from adksess.cli.filters import Filters
+    from adksess.conversation.search import Match, SearchOptions, SearchProgress
     from adksess.store.settings import Settings
     from adksess.store.store import SessionStore
-    from adksess.transfer.search import Match, SearchOptions, SearchProgress
 
 
 class SearchOutput(StrEnum):
@@ -79,8 +79,8 @@ def search(
 ) -> None:
     """Find text in messages, speech, tool calls, errors, titles and state."""
     from adksess.cli.filters import Filters
-    from adksess.transfer.search import SearchOptions
-    from adksess.transfer.text_pattern import InvalidPattern, TextPattern
+    from adksess.conversation.search import SearchOptions
+    from adksess.conversation.text_pattern import InvalidPattern, TextPattern
 
     if not text and tool is None and not errors:
         raise UsageProblem("search needs a TEXT, or --tool NAME, or --errors.")
@@ -108,7 +108,7 @@ def print_matches(options: SearchCommandOptions) -> None:
     from adksess.cli.render.styles import MUTED
     from adksess.cli.render.text import counted, safe_text
     from adksess.cli.runner import with_store
-    from adksess.transfer.search import SearchProgress
+    from adksess.conversation.search import SearchProgress
 
     progress = SearchProgress()
 
@@ -142,7 +142,7 @@ async def _print_while_searching(
     from contextlib import aclosing
 
     from adksess.cli.render.match_lines import MatchPrinter
-    from adksess.transfer.search import search
+    from adksess.conversation.search import search
 
     printer = MatchPrinter(utc=options.utc) if options.output is SearchOutput.TABLE else None
     printed = 0

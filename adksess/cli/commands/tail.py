@@ -12,11 +12,11 @@ from adksess.cli.connection import ConnectionOptions
 from adksess.cli.options import AppsOption, StatusOption, UsersOption, UtcOption
 
 if TYPE_CHECKING:
+    from adksess.conversation.status import Status
+    from adksess.conversation.tail import NewEvent
     from adksess.store.filters import SessionFilter
     from adksess.store.settings import Settings
     from adksess.store.store import SessionStore
-    from adksess.transfer.status import Status
-    from adksess.transfer.tail import NewEvent
 
 _POLL_SECONDS = 0.5
 
@@ -82,7 +82,7 @@ def follow_events(options: TailOptions) -> None:
     from adksess.cli.render.live import poll, report_outage
     from adksess.cli.render.styles import MUTED
     from adksess.cli.runner import with_store
-    from adksess.transfer.tail import Tail
+    from adksess.conversation.tail import Tail
 
     async def follow(store: "SessionStore") -> None:
         events = Tail(store, options.only, options.statuses)

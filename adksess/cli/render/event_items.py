@@ -5,7 +5,7 @@ from rich.text import Text
 from adksess.cli.render.cells import isolated
 from adksess.cli.render.styles import ACCENT, ERROR, GOOD, ID, MUTED, WARNING
 from adksess.cli.render.text import safe_text
-from adksess.transfer.event_text import Item, Kind
+from adksess.conversation.event_text import Item, Kind
 
 _REQUESTS = {
     "confirmation": "asks to confirm",

@@ -7,9 +7,9 @@ from adksess.cli.render.event_items import author_style, item_text
 from adksess.cli.render.styles import ID, MUTED
 from adksess.cli.render.text import safe_text
 from adksess.cli.render.times import moment
-from adksess.transfer.event_text import describe
-from adksess.transfer.history import timestamp
-from adksess.transfer.tail import NewEvent
+from adksess.conversation.event_text import describe
+from adksess.conversation.history import timestamp
+from adksess.conversation.tail import NewEvent
 
 _SHORT_ID = 8
 _SEPARATOR = " · "

@@ -13,8 +13,8 @@ from adksess.cli.render.event_items import author_style, item_text
 from adksess.cli.render.styles import MUTED, WARNING
 from adksess.cli.render.text import safe_text
 from adksess.cli.render.times import moment
-from adksess.transfer.event_text import MAX_VALUE, describe
-from adksess.transfer.history import (
+from adksess.conversation.event_text import MAX_VALUE, describe
+from adksess.conversation.history import (
     Event,
     compacted_positions,
     get_field,
@@ -23,7 +23,7 @@ from adksess.transfer.history import (
     rewound_positions,
     timestamp,
 )
-from adksess.transfer.status import open_calls
+from adksess.conversation.status import open_calls
 
 _LONGEST_AUTHOR = 20
 _MAX_LINES = 20

@@ -7,8 +7,8 @@ from adksess.cli.render.console import is_terminal, stdout
 from adksess.cli.render.styles import ACCENT, ERROR, ID, MUTED
 from adksess.cli.render.text import safe_text
 from adksess.cli.render.times import moment
-from adksess.transfer.search import Match
-from adksess.transfer.text_pattern import Found
+from adksess.conversation.search import Match
+from adksess.conversation.text_pattern import Found
 
 _BEFORE = 60
 _LENGTH = 200

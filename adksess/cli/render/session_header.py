@@ -15,12 +15,12 @@ from adksess.cli.render.session_table import status_style, waiting_text
 from adksess.cli.render.styles import ERROR, ID, MUTED, WARNING
 from adksess.cli.render.text import human_size, relative_time, safe_text
 from adksess.cli.render.times import moment, zone
+from adksess.conversation.event_text import short_json
+from adksess.conversation.history import Event, get_field, get_object, timestamp
+from adksess.conversation.overview import SessionOverview
+from adksess.conversation.redaction import is_token_cache
+from adksess.conversation.status import Status
 from adksess.store.durations import format_duration
-from adksess.transfer.event_text import short_json
-from adksess.transfer.history import Event, get_field, get_object, timestamp
-from adksess.transfer.overview import SessionOverview
-from adksess.transfer.redaction import is_token_cache
-from adksess.transfer.status import Status
 
 _MAX_KEYS = 10
 """Keys of the state that are shown, unless all of it is wanted."""

@@ -13,12 +13,12 @@ from adksess.cli.render.styles import ACCENT, ERROR, ID, WARNING
 from adksess.cli.render.table import WIDE, Column, Room, least_width, table
 from adksess.cli.render.text import human_size, safe_text, value_text
 from adksess.cli.render.times import clock_time, zone
+from adksess.conversation.overview import SessionOverview
+from adksess.conversation.state_path import StatePath
+from adksess.conversation.status import OpenCall, Status
 from adksess.store.document import iso_time
 from adksess.store.durations import format_duration, short_duration
 from adksess.store.errors import InvalidName
-from adksess.transfer.overview import SessionOverview
-from adksess.transfer.state_path import StatePath
-from adksess.transfer.status import OpenCall, Status
 
 FIELDS = {
     "key": "key",

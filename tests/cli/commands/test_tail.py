@@ -3,8 +3,8 @@
 import pytest
 
 from adksess.cli.render.event_lines import event_line
+from adksess.conversation.tail import NewEvent
 from adksess.store.keys import SessionRef
-from adksess.transfer.tail import NewEvent
 from tests.cli.sessions import NOW, called, said
 from tests.conftest import Run
 

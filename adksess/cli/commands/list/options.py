@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adksess.cli.filters import Filters
+    from adksess.conversation.state_path import StatePath
     from adksess.store.recency import Cursor
     from adksess.store.settings import Settings
-    from adksess.transfer.state_path import StatePath
 
 DEFAULT_LIMIT = 50
 

@@ -21,14 +21,14 @@ from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import counted, safe_text, value_text
 from adksess.cli.runner import with_store
 from adksess.cli.selection import exact_name, keep_statuses
+from adksess.conversation.overview import STATUS_BYTES, SessionOverview, read_overviews
+from adksess.conversation.status import SessionStatus
 from adksess.store.durations import format_duration
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.query import Source
 from adksess.store.recency import Cursor
 from adksess.store.store import SessionStore
-from adksess.transfer.overview import STATUS_BYTES, SessionOverview, read_overviews
-from adksess.transfer.status import SessionStatus
 
 _WARNINGS_SHOWN = 5
 _SOON = 6 * 3_600  # seconds

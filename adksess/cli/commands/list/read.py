@@ -7,17 +7,17 @@ from adksess.cli.commands.list.options import ListOptions, ListOutput, SortBy
 from adksess.cli.empty import explain_empty
 from adksess.cli.render.progress import ProgressBar
 from adksess.cli.selection import keep_statuses
-from adksess.store.keys import SessionRef
-from adksess.store.models import SessionSummary
-from adksess.store.page import Order, Page
-from adksess.store.store import SessionStore
-from adksess.transfer.overview import (
+from adksess.conversation.overview import (
     STATUS_BYTES,
     SessionOverview,
     complete_statuses,
     read_overviews,
 )
-from adksess.transfer.status import SessionStatus, Status
+from adksess.conversation.status import SessionStatus, Status
+from adksess.store.keys import SessionRef
+from adksess.store.models import SessionSummary
+from adksess.store.page import Order, Page
+from adksess.store.store import SessionStore
 
 
 @dataclass(frozen=True)

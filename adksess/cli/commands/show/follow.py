@@ -9,10 +9,10 @@ from adksess.cli.commands.show.read import ShownSession, is_wanted
 from adksess.cli.render.event_log import EventPrinter, EventView
 from adksess.cli.render.json_output import write_json
 from adksess.cli.render.live import poll, report_outage
+from adksess.conversation.redaction import redact_event
 from adksess.store.document import parse_events
 from adksess.store.errors import SessionNotFound
 from adksess.store.store import SessionStore
-from adksess.transfer.redaction import redact_event
 
 _POLL_SECONDS = 0.5
 

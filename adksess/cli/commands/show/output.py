@@ -30,11 +30,11 @@ from adksess.cli.render.session_header import (
 )
 from adksess.cli.render.styles import MUTED
 from adksess.cli.runner import with_store
+from adksess.conversation.overview import SessionOverview, read_overviews
+from adksess.conversation.transcript import Transcript, to_html, to_markdown
 from adksess.store.document import as_dict
 from adksess.store.models import SessionSummary
 from adksess.store.store import SessionStore
-from adksess.transfer.overview import SessionOverview, read_overviews
-from adksess.transfer.transcript import Transcript, to_html, to_markdown
 
 
 def show_sessions(options: ShowOptions, name: str | None) -> None:

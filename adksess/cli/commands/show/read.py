@@ -9,14 +9,14 @@ from adksess.cli.commands.show.options import LATEST, ShowOptions
 from adksess.cli.errors import UsageProblem
 from adksess.cli.render.console import is_terminal, stderr, stdout
 from adksess.cli.selection import Selection, resolve_one
+from adksess.conversation.history import invocation_id
+from adksess.conversation.overview import SessionOverview, read_overviews
+from adksess.conversation.redaction import redact, redact_event
 from adksess.store.document import parse_events
 from adksess.store.errors import SessionNotFound
 from adksess.store.filters import SessionFilter
 from adksess.store.models import SessionSummary, StoredSession
 from adksess.store.store import SessionStore
-from adksess.transfer.history import invocation_id
-from adksess.transfer.overview import SessionOverview, read_overviews
-from adksess.transfer.redaction import redact, redact_event
 
 _MENU = 20
 

@@ -10,12 +10,12 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adksess.conversation.search import Match, SearchOptions, matches_of, search
+from adksess.conversation.text_pattern import InvalidPattern, TextPattern
 from adksess.store.document import Document, Tail, encode, iso_time, json_bytes
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import Keys, SessionRef
 from adksess.store.store import SessionStore
-from adksess.transfer.search import Match, SearchOptions, matches_of, search
-from adksess.transfer.text_pattern import InvalidPattern, TextPattern
 
 _PREFIXES = count()
 _ALPHABET = 'aAbB"\\/\n\t\x00\x1b{},:éß\u017fK日本مر👩🇯\u200d\ud83d0u'

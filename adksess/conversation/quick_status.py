@@ -1,8 +1,8 @@
 """The status of a plain conversation, from a look at its last message."""
 
+from adksess.conversation.history import BASELINE_PREFIX, content_parts
+from adksess.conversation.status import Status
 from adksess.store.document import event_lines, parse_json
-from adksess.transfer.history import BASELINE_PREFIX, content_parts
-from adksess.transfer.status import Status
 
 _UNUSUAL = (
     *(b"error", b"rewind", b"compaction", b"ranscription", b"ong_running", b"ongRunning"),

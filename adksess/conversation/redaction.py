@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adksess.transfer.history import content_parts, get_object
-from adksess.transfer.status import CREDENTIAL_REQUEST
+from adksess.conversation.history import content_parts, get_object
+from adksess.conversation.status import CREDENTIAL_REQUEST
 
 MASK = "***"
 """What stands for a credential."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
+from adksess.conversation.history import Event, timestamp
+from adksess.conversation.overview import parsed, read_statuses
+from adksess.conversation.status import Status
 from adksess.store.foreign_json import as_seconds
 from adksess.store.keys import SessionRef
-from adksess.transfer.history import Event, timestamp
-from adksess.transfer.overview import parsed, read_statuses
-from adksess.transfer.status import Status
 
 if TYPE_CHECKING:
     from adksess.store.filters import SessionFilter

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from adksess.conversation import tail as tail_module
+from adksess.conversation.status import Status
+from adksess.conversation.tail import NewEvent, Tail
 from adksess.store.document import Document, encode, iso_time, json_bytes
 from adksess.store.document import Tail as DocumentTail
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.models import StoredValue
 from adksess.store.store import SessionStore
-from adksess.transfer import tail as tail_module
-from adksess.transfer.status import Status
-from adksess.transfer.tail import NewEvent, Tail
 from adksess.transfer.trim import trim_document
 
 _PREFIXES = count()

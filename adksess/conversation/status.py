@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from adksess.transfer.history import (
+from adksess.conversation.history import (
     Event,
     content_parts,
     get_field,

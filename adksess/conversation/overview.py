@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from adksess.conversation.history import Event
+from adksess.conversation.quick_status import quick_status
+from adksess.conversation.state_path import StatePath
+from adksess.conversation.status import SessionStatus, Status, session_status
+from adksess.conversation.titles import HEAD_BYTES, title_from_head
 from adksess.store.document import event_lines, parse_json
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
-from adksess.transfer.history import Event
-from adksess.transfer.quick_status import quick_status
-from adksess.transfer.state_path import StatePath
-from adksess.transfer.status import SessionStatus, Status, session_status
-from adksess.transfer.titles import HEAD_BYTES, title_from_head
 
 if TYPE_CHECKING:
     from adksess.store.parts import SessionEnd

@@ -11,7 +11,7 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adksess.transfer.history import (
+from adksess.conversation.history import (
     call_ids,
     compacted_positions,
     get_field,
@@ -21,7 +21,7 @@ from adksess.transfer.history import (
     outline,
     rewound_positions,
 )
-from adksess.transfer.status import open_calls
+from adksess.conversation.status import open_calls
 
 _NAMES = ["", "i1", "i2", "i3", "i4"]
 

@@ -11,14 +11,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adksess.store.batches import batched
-from adksess.store.document import Document, decode, json_bytes, parse_json
-from adksess.store.errors import SessionUnreadable
-from adksess.store.keys import SessionRef
-from adksess.store.models import TITLE_KEY
-from adksess.store.prefetch import prefetch
-from adksess.store.query import Source
-from adksess.transfer.history import (
+from adksess.conversation.history import (
     Event,
     content_parts,
     get_field,
@@ -26,9 +19,16 @@ from adksess.transfer.history import (
     part_fields,
     timestamp,
 )
-from adksess.transfer.overview import read_statuses
-from adksess.transfer.status import Status, event_error, tool_error
-from adksess.transfer.text_pattern import Found, TextPattern
+from adksess.conversation.overview import read_statuses
+from adksess.conversation.status import Status, event_error, tool_error
+from adksess.conversation.text_pattern import Found, TextPattern
+from adksess.store.batches import batched
+from adksess.store.document import Document, decode, json_bytes, parse_json
+from adksess.store.errors import SessionUnreadable
+from adksess.store.keys import SessionRef
+from adksess.store.models import TITLE_KEY
+from adksess.store.prefetch import prefetch
+from adksess.store.query import Source
 
 if TYPE_CHECKING:
     from adksess.store.filters import SessionFilter

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adksess.conversation.transcript import Transcript, to_html, to_markdown
 from adksess.store.document import iso_time
 from adksess.store.keys import SessionRef
-from adksess.transfer.transcript import Transcript, to_html, to_markdown
 from tests.cli.sessions import NOW, called, said
 
 _HOSTILE = (

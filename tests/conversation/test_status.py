@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adksess import RedisSessionService, SessionRef, SessionStore
+from adksess.conversation.overview import read_statuses
+from adksess.conversation.quick_status import quick_status
+from adksess.conversation.status import SessionStatus, Status, session_status
 from adksess.store.document import json_bytes
-from adksess.transfer.overview import read_statuses
-from adksess.transfer.quick_status import quick_status
-from adksess.transfer.status import SessionStatus, Status, session_status
 
 REF = SessionRef("demo", "ada", "s1")
 Step = types.Part | Exception | LlmResponse

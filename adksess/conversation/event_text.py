@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from rich.filesize import decimal
 
-from adksess.store.document import json_bytes
-from adksess.transfer.history import (
+from adksess.conversation.history import (
     Event,
     content_parts,
     event_actions,
@@ -18,8 +17,9 @@ from adksess.transfer.history import (
     get_object,
     rewind_target,
 )
-from adksess.transfer.redaction import is_token_cache
-from adksess.transfer.status import REQUESTS, event_error, tool_error
+from adksess.conversation.redaction import is_token_cache
+from adksess.conversation.status import REQUESTS, event_error, tool_error
+from adksess.store.document import json_bytes
 
 MAX_VALUE = 200
 """Characters of a value that are shown, unless all of it is wanted."""

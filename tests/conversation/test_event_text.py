@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adksess.transfer.event_text import Item, Kind, describe
+from adksess.conversation.event_text import Item, Kind, describe
 
 
 def _parts(*parts: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from adksess.conversation.event_text import Item, Kind, describe
+from adksess.conversation.history import Event, compacted_positions, rewound_positions, timestamp
+from adksess.conversation.status import open_calls
 from adksess.store.keys import SessionRef
-from adksess.transfer.event_text import Item, Kind, describe
-from adksess.transfer.history import Event, compacted_positions, rewound_positions, timestamp
-from adksess.transfer.status import open_calls
 
 _CONTROLS = dict.fromkeys(
     [

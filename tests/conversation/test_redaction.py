@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adksess.transfer.redaction import is_secret_name, redact, redact_event, redact_text
+from adksess.conversation.redaction import is_secret_name, redact, redact_event, redact_text
 
 
 @pytest.mark.parametrize(

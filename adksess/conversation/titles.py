@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from adksess.conversation.history import Event, content_parts, get_object
 from adksess.store.models import TITLE_KEY
-from adksess.transfer.history import Event, content_parts, get_object
 
 MAX_TITLE = 50
 """Characters of a message that become a title, as in ADK's web UI."""

@@ -1,0 +1,1 @@
+"""What sessions say: events, titles, status, search, transcripts."""

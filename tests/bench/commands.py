@@ -1,4 +1,4 @@
-"""The command line, whole processes: beside the barest program that could do the job."""
+"""The command line, as whole processes, compared with minimal programs."""
 
 import subprocess
 import time
@@ -90,7 +90,7 @@ while True:
 
 
 def process(lab: Lab, *command: str) -> Callable[[], Awaitable[None]]:
-    """A call that runs a program to its end."""
+    """Return a call that runs a program to its end."""
 
     async def run() -> None:
         done = subprocess.run(
@@ -111,12 +111,12 @@ def process(lab: Lab, *command: str) -> Callable[[], Awaitable[None]]:
 
 
 def adksess(lab: Lab, *arguments: str) -> Callable[[], Awaitable[None]]:
-    """A call that runs an adksess command."""
+    """Return a call that runs an adksess command."""
     return process(lab, "-m", "adksess", *arguments)
 
 
 def program(lab: Lab, text: str, *arguments: str) -> Callable[[], Awaitable[None]]:
-    """A call that runs a reference program."""
+    """Return a call that runs a reference program."""
     path: Path = lab.folder / f"program{abs(hash(text))}.py"
     path.write_text(text)
     return process(lab, str(path), *arguments)

@@ -1,4 +1,4 @@
-"""Commands on a million sessions, beside the same on a thousand."""
+"""Commands on a million sessions, compared with the same on a thousand."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ for key in client.scan_iter(match="session:*:*:" + sys.argv[2] + "*", count=10_0
 
 
 def documents(count: int, now: float) -> Iterator[tuple[Document, float, int]]:
-    """Sessions with their last update (Unix seconds) and TTL in ms, 0 for none.
+    """Yield sessions with their last update (Unix seconds) and TTL in ms, 0 for none.
 
     5 apps, 10 sessions a user, updates spread over 60 days, one in five never expires.
     """
@@ -71,7 +71,7 @@ def documents(count: int, now: float) -> Iterator[tuple[Document, float, int]]:
 
 
 async def fill(redis: Any, count: int, *, indexed: bool = True) -> None:
-    """Write sessions with their index entries; not `indexed` leaves out the recency index."""
+    """Write sessions and their index entries, those of the recency index only if `indexed`."""
     keys, batch = Keys(), []
     now = time.time()
     for item in documents(count, now):
@@ -115,7 +115,7 @@ _URLS: dict[tuple[int, bool], str] = {}
 
 
 async def stored(lab: Lab, count: int, *, indexed: bool = True) -> str:
-    """The URL of a database with so many sessions, filled once for all rows."""
+    """Return the URL of a database with `count` sessions, filled once for all rows."""
     if (count, indexed) not in _URLS:
         url = f"redis://{lab.start_server()}/0"
         async with client(url) as redis:
@@ -125,7 +125,7 @@ async def stored(lab: Lab, count: int, *, indexed: bool = True) -> str:
 
 
 async def both(lab: Lab) -> tuple[str, str]:
-    """A database of a thousand sessions, and one of a million."""
+    """Return the URLs of a database of a thousand sessions and of one of a million."""
     return await stored(lab, 1_000), await stored(lab, lab.pick(1_000_000, 100_000))
 
 
@@ -252,7 +252,7 @@ async def peak_memory(lab: Lab) -> Pair:
 
 
 def peak_of(lab: Lab, *words: str) -> float:
-    """Bytes that an adksess command takes at most."""
+    """Measure the peak memory of an adksess command, in bytes."""
     with subprocess.Popen(
         python("-m", "adksess", *words),
         cwd=lab.folder,

@@ -25,7 +25,7 @@ GROUP: Any = typer.main.get_command(app)
 CONTEXT = typer.Context(GROUP)
 NAMES = GROUP.list_commands(CONTEXT)
 PROGRAMS = {
-    *("adksess", "adk", "make", "pip", "python", "git", "export", "cd"),
+    *("adksess", "adk", "make", "pip", "python", "python3", "git", "export", "cd", "."),
     *("redis-server", "redis-cli", "docker"),
 }
 PAGES_WITH_RUNS = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))]

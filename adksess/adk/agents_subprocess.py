@@ -20,7 +20,7 @@ Failures = dict[str, str]
 
 
 class AgentsCheck:
-    """A running check. As a context manager it ends with the block, finished or not."""
+    """A running check. As a context manager it stops the child process at the end of the block."""
 
     def __init__(self, agents_dir: Path, command: str) -> None:
         self._request = json.dumps({"agents_dir": str(agents_dir), "command": command})
@@ -34,7 +34,7 @@ class AgentsCheck:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,  # Ctrl-C ends it through this process
+            start_new_session=True,  # Ctrl-C reaches only this process, which then stops the child
         )
 
     def __enter__(self) -> "AgentsCheck":
@@ -101,7 +101,7 @@ def _main() -> None:
     reasons = import_failures(Path(request["agents_dir"]), request["command"])
     report_to.write(json.dumps(reasons) + "\n")
     report_to.flush()
-    os._exit(0)  # an agent's threads must not keep this process
+    os._exit(0)  # an agent's threads must not keep this process alive
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class EvalSetError(AdksessError):
 
 @dataclass
 class EvalSetFile:
-    """An eval set in the making: the cases of a file, and those that are added to it."""
+    """An eval set: the cases of an existing file, and cases that are added."""
 
     fields: dict[str, Any]
 
@@ -51,7 +51,8 @@ class EvalSetFile:
     def __call__(self, stored: StoredSession) -> ExportedFile:
         """Add a session as a case; a case of the same id is replaced.
 
-        The file that is returned is empty, and says what the case lacks. Raises SessionUnreadable.
+        The returned file has no content: it only names what the case lacks. Raises
+        SessionUnreadable.
         """
         case, lacks = _case(stored)
         file = ExportedFile(stored.document.ref.session_id, SUFFIX, b"", lacks)
@@ -73,7 +74,7 @@ class EvalSetFile:
 
 
 def _case(stored: StoredSession) -> tuple[dict[str, Any], list[str]]:
-    """Return a case, and what of the session it lacks."""
+    """Return a case, and the parts of the session that it lacks."""
     session = read_session(stored)
     parsed = parse_events(stored.document)
     live = live_positions(parsed)

@@ -5,7 +5,7 @@ arguments that stand for nested fields. Those two checks take most of the time o
 from JSON. Here they are removed from a copy of pydantic's schema of Event.
 
 The schema is an internal of pydantic, and the checks are internals of ADK, so an update of either
-may change them. That may cost speed, never a result: the validator is compared with
+may change them. That can cost speed, but never change a result: the validator is compared with
 `Event.model_validate` on an event with all kinds of fields, and not used when they differ.
 """
 
@@ -66,15 +66,14 @@ _logger = logging.getLogger(__name__)
 
 
 def build() -> SchemaValidator | None:
-    """Return the validator, whose `validate_json` returns an Event; None where it cannot be used.
-
-    It rejects a field that it does not know, which may be a keyword argument of ADK's models; a
-    caller then uses ADK's own way. pydantic before 2.13 does not take the changed schema.
+    """Return the validator, or None if it cannot be used. Its `validate_json` returns an Event. It
+    rejects unknown fields, since they may be keyword arguments of ADK's models; the caller then
+    uses Event.model_validate. pydantic before 2.13 does not accept the changed schema.
     """
     try:
         validator = SchemaValidator(event_schema(), _use_prebuilt=False)
         difference = _difference(validator)
-    except Exception as exc:  # whatever an internal of another version raises
+    except Exception as exc:  # internals of other versions may raise anything
         difference = f"{type(exc).__name__}: {exc}"
     if difference:
         _logger.debug("events are read with Event.model_validate: %s", difference)
@@ -102,7 +101,7 @@ def _without_checks(schema: Any) -> Any:
         if getattr(function, "__name__", "") in _FOR_PYTHON_ONLY:
             named = {"ref": schema["ref"]} if "ref" in schema else {}
             return _without_checks(schema["schema"] | named)
-    # Part.__init__ takes a text or a file too, and passes everything else on
+    # Part.__init__ also accepts a text or a file; other arguments are unchanged
     skipped = {"custom_init"} if schema.get("cls") is types.Part else set()
     return {
         key: part if key in ("metadata", "serialization") else _without_checks(part)

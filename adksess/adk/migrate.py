@@ -46,8 +46,8 @@ class MigrateOptions:
     """A migration. A place is a Redis, as settings, or the URI of one of ADK's session services.
 
     `layout` names the only layout in Redis to migrate; `ttl` in seconds (0 for never) replaces
-    every expiry. With `only_own` documents of other tools are not looked for in the source, and
-    those at our keys are copied as they are.
+    every expiry. With `only_own` the source is not searched for documents of other tools, and those
+    at our keys are copied unchanged.
     """
 
     source: Settings | str

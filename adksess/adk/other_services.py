@@ -84,7 +84,7 @@ def open_service(uri: str) -> BaseSessionService:
                 "its tables."
             ) from exc
         raise ServiceError(f"ADK cannot open {scheme}:// ({type(exc).__name__}).") from exc
-    except Exception as exc:  # a factory may raise anything, and repeat the URI in it
+    except Exception as exc:  # a factory may raise anything, with the URI in its message
         if isinstance(exc.__cause__ or exc.__context__, ImportError):
             raise _missing_packages(scheme) from None
         raise ServiceError(

@@ -90,10 +90,10 @@ class RedisSessionService(BaseSessionService):
     ) -> Session:
         """Create a session; a blank id is replaced by a new one.
 
-        `ttl` is this session's own, in seconds, kept at every append; 0 for no expiry, None for
-        the service's. ADK's REST API passes it on: `{"options": {"ttl": 3600}}`. Raises
-        AlreadyExistsError for an existing id and ValueError for a TTL that is no whole number from
-        0 to ten years; then nothing is written.
+        `ttl` is this session's own, in seconds, kept at every append; 0 for no expiry, None for the
+        service's. ADK's REST API passes it on: `{"options": {"ttl": 3600}}`. Raises
+        AlreadyExistsError for an existing id and ValueError for a TTL that is not a whole number
+        from 0 to ten years; then nothing is written.
         """
         ref = SessionRef(app_name, user_id, _clean(session_id) or platform_uuid.new_uuid())
         delta, now = _state_delta(state or {}), platform_time.get_time()
@@ -232,7 +232,7 @@ class RedisSessionService(BaseSessionService):
         return session
 
     def _mark(self, session: Session, event_count: int) -> None:
-        """Note what `conflict=reject` compares, where ADK's own services keep their revision."""
+        """Store what `conflict=reject` compares, in the attribute that ADK's own services use."""
         if self._rejects_conflicts:
             session._storage_update_marker = str(event_count)
 

@@ -1,4 +1,4 @@
-"""Whether documents and indexes agree, and what else an operator should know of what is stored."""
+"""Compare documents and indexes, and find other problems of stored sessions."""
 
 import random
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -13,7 +13,7 @@ from adksess.store.recency import IndexState, RecencyOperations
 from adksess.store.scan import scan_keys
 
 SAMPLE = 1_000
-"""Documents and index entries that a quick audit looks at."""
+"""The number of documents and of index entries that a quick audit reads."""
 
 _EXAMPLES = 10
 _BATCH = 1_000
@@ -21,7 +21,7 @@ _BATCH = 1_000
 
 @dataclass
 class Findings:
-    """How many there are of something, and the names of the first few."""
+    """A count, and the first few names."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -42,9 +42,9 @@ class Audit:
     """What an audit found. Sizes are in bytes.
 
     `unindexed` sessions are missing from their user's index or their app's, `stale` are index
-    entries without a session, `wrong_type` keys with a name of ours and another type. Of a
-    `sample` of that many documents and entries, these are what was seen, and `sessions`,
-    `size_bytes` and `without_ttl` are estimates for all; None means that everything was read.
+    entries without a session, `wrong_type` our keys with another type. `sample` is the number of
+    documents and entries that were read, None for all. With a sample, the findings are those of the
+    sample, and `sessions`, `size_bytes` and `without_ttl` are estimates for all.
     """
 
     state: IndexState
@@ -73,7 +73,7 @@ class AuditOperations(RecencyOperations):
     """Operations that compare documents and indexes."""
 
     async def audit(self, *, full: bool = True, fix: bool = False) -> Audit:
-        """Compare documents and indexes, histories aside: all of them, or a sample if not `full`.
+        """Compare documents and indexes: all of them, or a sample if not `full`.
 
         A small database is always read whole. `fix` adds missing entries, removes stale ones and
         then marks the recency index as complete; nothing is changed otherwise. Memory does not grow
@@ -116,8 +116,8 @@ class AuditOperations(RecencyOperations):
     async def index_missing(self) -> AsyncIterator[int]:
         """Add the sessions to the indexes that are missing there; yields how many, batch by batch.
 
-        Then marks the recency index as complete. Reads names alone, except of missing sessions, so
-        that it can run beside a web server on a database of any size.
+        Then marks the recency index as complete. Reads only names, except of missing sessions, so
+        it can run while a web server uses a database of any size.
         """
         async for batch in self._scan_names():
             refs = await self.not_indexed(list(batch.values()))

@@ -30,12 +30,12 @@ _current: ContextVar[_Write | None] = ContextVar("adksess_write", default=None)
 
 
 async def complete(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Await `write()`. When the task is cancelled, raise CancelledError after the write's end.
+    """Await `write()`. When the task is cancelled, raise CancelledError after the write.
 
-    A request that was sent is waited for (see `postpone`): a second one could overtake it. If
-    nothing was sent yet, a task of its own sends it, which takes no part in the cancellation; so
-    `write` may be called twice. A task for every write would be simpler, and costs 15 µs of the
-    130 µs of CPU time that an append takes.
+    If the request was sent, wait for its reply (see `postpone`): a second request could arrive
+    first. If nothing was sent yet, a new task sends it, which is not cancelled; so `write` may be
+    called twice. A task for every write would be simpler, but costs 15 µs of the 130 µs of CPU time
+    of an append.
     """
     this = _Write()
     token = _current.set(this)
@@ -63,9 +63,9 @@ def start_timeout(timeout: asyncio.Timeout) -> None:
 
 
 def postpone(cancellation: asyncio.CancelledError) -> bool:
-    """Whether a cancelled wait for a reply has to go on: `complete` raises the error later.
+    """Whether to continue a cancelled wait for a reply: `complete` raises the error later.
 
-    False outside of `complete`, and when it is the timeout of the call that cancels.
+    False outside of `complete`, and when the timeout of the call cancelled it.
     """
     this = _current.get()
     if this is None or this.has_timed_out():
@@ -76,7 +76,7 @@ def postpone(cancellation: asyncio.CancelledError) -> bool:
 
 
 def deliver_lost() -> None:
-    """Cancel a call that was cancelled and ends all the same.
+    """Raise a cancellation that redis-py lost.
 
     redis-py writes to a cluster, and behind sentinels, with wait_for(), which swallows a
     cancellation in Python 3.11 when the write has just ended.
@@ -94,7 +94,7 @@ async def _complete_in_task(write: Callable[[], Coroutine[Any, Any, T]]) -> None
         while not task.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
-        # asyncio.run() cancels every task that exists when it ends, this one too: then again
+        # at its end asyncio.run() cancels every task, this one too: start it again
         is_over = not task.cancelled()
     if exc := task.exception():
         _report(exc)

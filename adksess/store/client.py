@@ -31,7 +31,7 @@ MAX_CONNECTIONS = 50
 """Connections for each event loop; more concurrent calls wait for a free one."""
 
 _BYTES_PER_SECOND = 10_000_000
-"""What a slow network carries: the longer a value, the more time a call gets."""
+"""The speed of a slow network: a call gets more time for a longer value."""
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
@@ -103,7 +103,7 @@ class RedisClient:
     async def call(self, function: Callable[[Client, int], Awaitable[T]], *, payload: int = 0) -> T:
         """Run `function(client, attempt)`, where attempt is 0 for the first try.
 
-        For what needs the attempt, or several commands that are retried together. A transient
+        For calls that need the attempt, or several commands that are retried together. A transient
         error is retried until the retries or the time are used up; the time grows with the
         `payload`, the bytes that are sent and received.
         """
@@ -177,7 +177,7 @@ class RedisClient:
         """Close the client when the event loop ends.
 
         asyncio.run() and uvicorn close the async generators that a loop has started
-        (loop.shutdown_asyncgens), and we get no other notice: ADK never closes a session service.
+        (loop.shutdown_asyncgens), and nothing else tells us: ADK never closes a session service.
         """
         try:
             yield

@@ -54,9 +54,9 @@ def new_client(settings: Settings) -> Client:
 
 
 def _parse(settings: Settings, login: str, host: str, path: str) -> dict[str, Any]:
-    """Return the arguments of redis-py's classes that a URL with one host means."""
+    """Return the arguments of redis-py's classes for the settings and one host."""
     texts = {name: value for name, value in settings.options.items() if isinstance(value, str)}
-    texts.pop("health_check_interval", None)  # redis-py takes no fractions in a URL
+    texts.pop("health_check_interval", None)  # redis-py accepts no fractions in a URL
     base = "unix" if settings.scheme == "unix" else "rediss" if settings.has_tls else "redis"
     at = "@" if login else ""
     kwargs: dict[str, Any] = dict(parse_url(f"{base}://{login}{at}{host}{path}?{urlencode(texts)}"))
@@ -94,7 +94,7 @@ def _check_tls_options(settings: Settings) -> None:
     options = settings.options
     if "ssl" in options and not settings.scheme.endswith("+sentinel"):
         raise InvalidURL(
-            "ssl is no option of a Redis URL: write rediss:// for TLS, redis:// without."
+            "ssl is not an option of a Redis URL: write rediss:// for TLS, redis:// without."
         )
     if "ssl_cert_reqs" in options and options["ssl_cert_reqs"] not in _CERT_REQS:
         raise InvalidURL(
@@ -108,10 +108,10 @@ def _check_tls_options(settings: Settings) -> None:
 
 
 def _explain_options(exc: Exception, settings: Settings) -> str:
-    """Return what redis-py has against the options. Their values may be secrets."""
+    """Return why redis-py rejects the options, without their values, which may be secrets."""
     named = next((name for name in settings.options if f"'{name}'" in str(exc)), None)
     if named and isinstance(exc, TypeError):
-        return f"redis-py knows no option {named}: correct its name in the Redis URL."
+        return f"redis-py has no option {named}: correct its name in the Redis URL."
     if named:
         return f"redis-py does not accept the value of {named} in the Redis URL: correct it."
     known = ", ".join(sorted(settings.options)) or "none"
@@ -122,7 +122,7 @@ def _explain_options(exc: Exception, settings: Settings) -> str:
 
 
 async def close(client: Client) -> None:
-    """Close a client's connections, those to sentinels included, which redis-py leaves open."""
+    """Close a client's connections, and those to sentinels, which redis-py leaves open."""
     await client.aclose()
     pool = getattr(client, "connection_pool", None)
     if isinstance(pool, SentinelConnectionPool):
@@ -131,7 +131,7 @@ async def close(client: Client) -> None:
 
 
 async def drop_connections(client: Client) -> None:
-    """Let further calls connect again, since another server may have the address now.
+    """Make later calls connect again, since another server may have the address now.
 
     Connections in use are dropped at their release. A cluster's client follows it by itself.
     """
@@ -149,7 +149,7 @@ def _single_client(kwargs: dict[str, Any], modes: tuple[str, ...]) -> Client:
     kwargs["socket_timeout"] = None
     kwargs["connection_class"] = connection_class(kwargs.get("connection_class", Connection), modes)
     pool = ConnectionPool(**kwargs)
-    pool.make_connection()  # connects to nothing, but checks every option
+    pool.make_connection()  # does not connect, but checks every option
     return Redis.from_pool(pool)
 
 

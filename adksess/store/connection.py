@@ -21,16 +21,17 @@ except ImportError:
     HiredisRespSerializer = None  # type: ignore[assignment, misc]
 
 IDLE_SECONDS = 1
-"""A connection without a reply for so long is checked first, unless the URL has
-health_check_interval."""
+"""Seconds without a reply after which a connection is checked before its next command, unless the
+URL has health_check_interval.
+"""
 
 _WRITE_BUFFER = 2**40
 _LARGE_BYTES = 1_000_000
-"""From this size on a value is sent without being copied: hiredis and asyncio make three copies."""
+"""Values of this size and more are sent without copies: hiredis and asyncio make three."""
 
 _CHUNK_BYTES = 1_000_000
 _PROBE_SECONDS = 1.0
-_CHECK_SHARE = 4  # a check takes at most this part of the time for connecting
+_CHECK_SHARE = 4  # a check takes at most a fourth of the time for connecting
 
 
 class _Connection:
@@ -135,9 +136,9 @@ class _Connection:
             await self.connect()  # type: ignore[attr-defined]
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
-        """Read a reply; a cancelled write waits for its own all the same.
+        """Read a reply. A cancelled write still waits for its reply.
 
-        Every error but those that are replies closes the connection.
+        Every error closes the connection, except an error reply.
         """
         options["disconnect_on_error"] = False
         while True:
@@ -165,7 +166,7 @@ class _Connection:
 
 
 async def _answers_without_tls(host: str, port: int) -> bool:
-    """Whether a Redis without TLS is at an address."""
+    """Whether a Redis answers at an address without TLS."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_PROBE_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
@@ -178,9 +179,10 @@ async def _answers_without_tls(host: str, port: int) -> bool:
 
 
 def _close_socket(transport: asyncio.WriteTransport) -> None:
-    """Do what a transport leaves to a callback of its loop, which does not run any more.
+    """Close the socket of a transport whose event loop does not run any more.
 
-    asyncio has no public way; the garbage collector closes the socket otherwise.
+    asyncio has no public way: the transport closes it in a callback of the loop. Otherwise the
+    garbage collector would close it.
     """
     if callback := getattr(transport, "_call_connection_lost", None):
         with suppress(RuntimeError):  # of a task that waits for a reply
@@ -202,7 +204,7 @@ def connection_class(kind: Any, accepted_modes: tuple[str, ...] = ()) -> Any:
 
     It completes writes (see `cancellation`), checks idle connections, fails on a server in another
     mode than `accepted_modes` (empty for any), and packs commands with hiredis, which redis-py does
-    in its blocking client alone: 5 % of an append.
+    only in its blocking client: 5 % of an append.
     """
     is_logged = command_log.logger.isEnabledFor(logging.DEBUG)
     return _connection_class(kind, accepted_modes, is_logged=is_logged)

@@ -29,7 +29,7 @@ class PasswordFile(CredentialProvider):
         except OSError as exc:
             raise UnreadablePassword(f"{self.path}: {exc.strerror}") from exc
         except UnicodeDecodeError:  # its text repeats the password
-            raise UnreadablePassword(f"{self.path}: no UTF-8 text") from None
+            raise UnreadablePassword(f"{self.path}: not UTF-8 text") from None
         return (self.username, password) if self.username else (password,)
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
@@ -37,7 +37,7 @@ class PasswordFile(CredentialProvider):
         return self.get_credentials()
 
 
-@cache  # a provider may keep a token, and renew it in a thread
+@cache  # a provider may cache a token and renew it in a thread
 def load_provider(name: str) -> Any:
     """Return what the factory `module:function` returns. Raises InvalidURL."""
     module, _, function = name.partition(":")

@@ -42,9 +42,9 @@ class DeleteOperations(RecencyOperations):
     ) -> AsyncIterator[PurgeBatch]:
         """Delete every session, or those of an app or a user, batch by batch.
 
-        First those in the indexes, without reading them, then all others; of an app or a user in
-        a large database with a complete index, only those in it. Values at session keys that are
-        no sessions are kept. An interrupted purge has deleted whole sessions only.
+        First those in the indexes, without reading them, then all others; of an app or a user in a
+        large database with a complete index, only those in it. Values at session keys that are not
+        sessions are kept. An interrupted purge has deleted whole sessions only.
         """
         state = await self.index_state()
         if state.is_used:
@@ -56,7 +56,7 @@ class DeleteOperations(RecencyOperations):
                     yield await self._purge_read(kept)
             if app_name is not None or user_id is not None:
                 return
-        elif not self.settings.is_cluster:  # there a script may access the keys of one slot only
+        elif not self.settings.is_cluster:  # there a script may access only one slot
             async for call in prefetch(self._purge_calls(app_name, user_id)):
                 ((size, found),) = await self._client.run_all([call])
                 yield PurgeBatch(found.count(_DELETED), size)
@@ -91,7 +91,7 @@ class DeleteOperations(RecencyOperations):
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]
 
     async def _purge_read(self, refs: Sequence[SessionRef]) -> PurgeBatch:
-        """Read sessions and delete those that are readable, as those of other tools."""
+        """Read sessions, and delete those that are readable."""
         found = await self.summaries(list(dict.fromkeys(refs)))
         readable = [summary for summary in found if summary.tail]
         deleted = await self.delete([summary.ref for summary in readable])

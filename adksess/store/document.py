@@ -181,7 +181,7 @@ def find_tail(chunk: bytes) -> int | None:
 
 
 def decode_tail(data: bytes) -> Tail:
-    """Parse a tail. Raises ValueError, KeyError or TypeError if it is none."""
+    """Parse a tail. Raises ValueError, KeyError or TypeError if it is not a tail."""
     fields = parse_json(b"{" + data[len(b"\n],") :])
     ttl, title = fields.get("ttl"), fields.get("title")
     if not (

@@ -45,7 +45,7 @@ class DocumentOperations(ScanOperations):
 
         A different document is kept unless `replace`. Repeating an interrupted call is safe. Of
         several items those that Redis rejects are FAILED: put one by itself for the error. Raises
-        SessionUnreadable for a value that is no session or a key of another type.
+        SessionUnreadable for a value that is not a session, or a key of another type.
         """
         calls = [self._put_call(item, replace=replace) for item in items]
 
@@ -137,7 +137,7 @@ class DocumentOperations(ScanOperations):
             name.encode("utf-8", "surrogatepass"): json_bytes(value)
             for name, value in item.state.items()
         }
-        command = "HSET" if replace else "HSETNX"  # a value set meanwhile is kept
+        command = "HSET" if replace else "HSETNX"  # a value that was set in the meantime is kept
 
         async def run(client: Client, attempt: int) -> list[Any]:
             before = await scripts.run_all(client, [("HGET", key, field) for field in fields])

@@ -30,7 +30,7 @@ class ReadOnlyRedis:
                 yield list(few)
 
     async def strings(self, keys: Sequence[bytes]) -> list[tuple[bytes | None, int | None]]:
-        """Return value and TTL (ms, None for never) of each key; None for what is no string."""
+        """Return value and TTL (ms, None for never) of each key; None for any other type."""
         strings = await self._of_type(keys, b"string")
         answers = await self._client.run_all(
             [command for key in strings for command in (("GET", key), ("PTTL", key))]
@@ -42,14 +42,14 @@ class ReadOnlyRedis:
         ]
 
     async def hashes(self, keys: Sequence[bytes]) -> list[dict[bytes, bytes]]:
-        """Return the fields of each key; empty for what is no hash."""
+        """Return the fields of each key; empty for any other type."""
         hashes = await self._of_type(keys, b"hash")
         answers = await self._client.run_all([("HGETALL", key) for key in hashes])
         found = dict(zip(hashes, answers, strict=True))
         return [found.get(key, {}) for key in keys]
 
     async def lists(self, keys: Sequence[bytes]) -> list[list[bytes]]:
-        """Return the items of each key; empty for what is no list."""
+        """Return the items of each key; empty for any other type."""
         lists = await self._of_type(keys, b"list")
         answers = await self._client.run_all([("LRANGE", key, 0, -1) for key in lists])
         found = dict(zip(lists, answers, strict=True))

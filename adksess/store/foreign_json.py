@@ -1,4 +1,4 @@
-"""Sessions in the JSON of other tools: the field names and time formats in use."""
+"""Sessions in the JSON of other tools: field names and time formats."""
 
 import math
 from collections.abc import Mapping

@@ -58,7 +58,7 @@ async def _info(redis: Client) -> dict[str, Any]:
 
 
 async def _snapshots(redis: Client) -> str | None:
-    """The `save` setting, empty for never, None if the server does not tell."""
+    """The `save` setting, empty for never, None if the server does not report it."""
     if isinstance(redis, RedisCluster):
         return None
     try:

@@ -21,7 +21,7 @@ from adksess.store.models import SessionSummary
 from adksess.store.scripts import Argument, ScriptCall
 
 NOW = -1
-"""Stands for the second in which the server runs a script."""
+"""The time at which the server runs a script."""
 
 NEVER = -1
 """The TTL in ms of a session that never expires."""
@@ -32,8 +32,9 @@ _CLUSTER_GRACE = 60
 _SESSIONS_PER_CALL = 500
 _SAMPLE_SIZE = 32
 _SAMPLE_RATE = 8
-"""One of so many creates checks entries of the app's index: four for each new one, so that at most
-a quarter of the entries are stale where nobody lists sessions."""
+"""One of this many creates checks entries of the app's index, on average four per create: so at
+most a quarter of the entries are stale if sessions are never listed.
+"""
 
 
 class IndexOperations(StoreBase):

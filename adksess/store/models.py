@@ -98,7 +98,7 @@ class AppendResult:
 @dataclass(frozen=True)
 class PurgeBatch:
     """One batch of a purge: sessions deleted, bytes of their documents, and what was kept
-    because it is no readable session.
+    because it is not a readable session.
     """
 
     sessions: int
@@ -140,7 +140,7 @@ class PutResult(IntEnum):
     FAILED = -2
     """Redis rejected it; nothing was written."""
     WRONG_TYPE = -1
-    """The key holds a value that is no document; it was kept."""
+    """The key holds a value that is not a document; it was kept."""
     EXISTS = 0
     """Something else is stored; it was kept."""
     STORED = 1

@@ -14,7 +14,7 @@ from adksess.store.recency import Cursor, newest_first
 from adksess.store.statistics import StatisticsOperations
 
 _HELD = 4
-"""Sessions held for each one wanted, before those that are too late are dropped."""
+"""Sessions kept in memory per requested session, before the last ones are dropped."""
 
 
 class Order(StrEnum):

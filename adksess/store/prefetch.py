@@ -1,4 +1,4 @@
-"""Fetch the next batch while the present one is processed."""
+"""Fetch the next batch while the current one is processed."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,7 +1,7 @@
 """The recency index: sessions newest first, read until the answer is known.
 
 Each app has a sorted set of its sessions by the second of their last update. A walk takes the
-newest complete seconds of every app, reads their tails, and goes on with older ones.
+newest complete seconds of every app, reads their tails, and continues with older ones.
 """
 
 import math
@@ -128,8 +128,8 @@ class _AppReader:
     def take(self, answer: Sequence[Any], count: int) -> float | None:
         """Add the answer to next_call(). Returns a second that has to be read whole, or None.
 
-        The last second of a full answer may go on: it is left for the next call, unless the
-        answer holds nothing else.
+        The last second of a full answer may be cut: it is left for the next call, unless the answer
+        holds nothing else.
         """
         pairs = _pairs(answer)
         self.is_done = len(pairs) < count
@@ -251,7 +251,7 @@ class RecencyOperations(ScanOperations):
     ) -> AsyncGenerator[list[IndexEntry], None]:
         """Yield index entries with scores from `high` down to `low`, in complete seconds.
 
-        Upwards if `reverse`. Reads about `first` entries of each app, then ever more.
+        Upwards if `reverse`. Reads about `first` entries of each app, then larger batches.
         """
         readers = [
             _AppReader(app, self.keys.app_sessions(app), _score(low), _score(high), reverse)

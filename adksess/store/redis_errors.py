@@ -94,8 +94,8 @@ def explain(exc: Exception, settings: Settings) -> AdksessError:
         return ServerUnavailable(_NO_CONNECTION_LEFT.format(where=where))
     if isinstance(exc, exceptions.TimeoutError):
         return ServerUnavailable(
-            f"{where} did not answer in time: see whether it is overloaded or the network is "
-            "cut, with `adksess doctor`."
+            f"{where} did not answer in time: it may be overloaded, or the network broken. Run "
+            "`adksess doctor`."
         )
     if isinstance(exc, exceptions.ResponseError):
         return _explain_answer(exc, where, settings)
@@ -123,7 +123,7 @@ def _explain_answer(exc: exceptions.ResponseError, where: str, settings: Setting
         )
     if "unknown command" in answer and "SENTINEL" in answer.upper():
         return ServerUnavailable(
-            f"{where}: this is no sentinel: use {settings.scheme.partition('+')[0]}:// for a "
+            f"{where}: this is not a sentinel: use {settings.scheme.partition('+')[0]}:// for a "
             "single server, or the addresses of the sentinels (port 26379)."
         )
     for code, kind in _WRAPPED.items():
@@ -176,7 +176,7 @@ def _explain_configuration(exc: BaseException, settings: Settings) -> str:
         )
     if mode == "sentinel":
         return f": this is a sentinel: use {plain}+sentinel://host:26379/SERVICE."
-    return f": this is no cluster: use {plain}:// in the URL."
+    return f": this is not a cluster: use {plain}:// in the URL."
 
 
 def _denied(exc: Exception) -> str:
@@ -190,14 +190,14 @@ def _cause(exc: BaseException) -> str:
     for cause in _chain(exc):
         if isinstance(cause, ssl.SSLError):  # its errno is none of the operating system
             return f"TLS: {(cause.reason or 'connection failed').lower().replace('_', ' ')}"
-        hint = ": maybe it wants rediss://" if isinstance(cause, ConnectionResetError) else ""
+        hint = ": maybe it needs rediss://" if isinstance(cause, ConnectionResetError) else ""
         if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
             return os.strerror(cause.errno) + hint
         if isinstance(cause, OSError) and cause.args:
             return str(cause.args[-1]) + hint
     if isinstance(exc, MasterNotFoundError):
         return "no primary found: no sentinel answers, or none knows this service"
-    return "it closes the connection: maybe it is no Redis, or wants rediss://"
+    return "it closes the connection: maybe it is not a Redis, or needs rediss://"
 
 
 _TOO_MANY = "max number of clients reached"

@@ -60,7 +60,7 @@ class Settings:
         """Read a URL such as `redis://:secret@host:6379/0?ttl=7d&prefix=prod:`.
 
         A keyword that is not None wins over the same option in the query. Raises InvalidURL, and
-        InvalidDuration for a `ttl` that is no whole number from 0 to ten years.
+        InvalidDuration for a `ttl` that is not a whole number from 0 to ten years.
         """
         parts = _split(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -105,7 +105,7 @@ class Settings:
 
     @property
     def redacted(self) -> str:
-        """The server's address for people and logs: no password, no adksess options."""
+        """The server's address for messages and logs, without password and adksess options."""
         parts = _split(self.url)
         query = {k: _HIDDEN if _SECRET.search(k) else v for k, v in self._texts().items()}
         shown = parts._replace(
@@ -117,7 +117,7 @@ class Settings:
     def uri(self) -> str:
         """The whole URI with password and options, for ADK's --session_service_uri.
 
-        Options that are objects have no place in a URI.
+        Options that are objects are left out.
         """
         own = {"ttl": str(self.ttl), "prefix": self.prefix, "conflict": self.conflict}
         own["single_slot"] = "true" if self.single_slot else ""

@@ -1,4 +1,4 @@
-"""What a database holds, from a bounded part of its keys: apps and prefixes with sessions."""
+"""Survey a database from a limited number of its keys: apps and prefixes with sessions."""
 
 from dataclasses import dataclass, field
 

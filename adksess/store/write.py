@@ -367,7 +367,7 @@ def _failure(code: int, ref: SessionRef, count: int, expected_count: int | None)
             "reached the server's size limit for one value (proto-max-bulk-len, 512 MB): "
             "shorten it with `adksess trim`. Nothing was written."
         )
-    return unreadable(ref, "it is not in the layout of a session, also after a conversion")
+    return unreadable(ref, "it does not have the layout of a session, even after a conversion")
 
 
 def _fields(state: Mapping[str, Any]) -> list[bytes]:

@@ -107,7 +107,7 @@ async def test_an_option_that_redis_py_rejects_is_named(query: str) -> None:
         ("rediss://host?ssl_ca_certs=/no/ca.pem", "names a file that does not exist: /no/ca.pem"),
         ("rediss://host?ssl_certfile=/no/it.crt", "ssl_certfile in the Redis URL names a file"),
         ("redis://host?single_slot=maybe", "use true or false"),
-        ("redis://host?socket_keepalive_=1", "knows no option socket_keepalive_"),
+        ("redis://host?socket_keepalive_=1", "has no option socket_keepalive_"),
         ("redis://host?retry_on_timeout=x&db=x", "does not accept the value of db"),
         ("redis://host?credential_provider=no_such_module:f", "cannot be imported"),
         ("redis://host?credential_provider=json", "write module:function"),

@@ -37,7 +37,7 @@ async def test_tls_with_a_private_ca_and_a_client_certificate(
         (tls_url(tls_port, certificates.ca, stranger), "TLS: .*unknown ca|reset by peer"),
         (tls_url(tls_port, stranger[0], ours), r"not trusted .self-signed .*\?ssl_ca_certs=FILE"),
         (other_host, "has the certificate of another host"),
-        (f"redis://127.0.0.1:{tls_port}/0", "wants rediss://"),
+        (f"redis://127.0.0.1:{tls_port}/0", "needs rediss://"),
     ]
     for url, says in wrong:
         async with RedisSessionService(store=SessionStore(url, retries=0)) as service:
@@ -107,7 +107,7 @@ async def test_a_password_file_is_read_at_each_connect(tmp_path: Path) -> None:
             assert await store.key_count() == 0
             path.write_bytes(b"\xff")
             await store.aclose()
-            with pytest.raises(ServerUnavailable, match="no UTF-8 text"):
+            with pytest.raises(ServerUnavailable, match="not UTF-8 text"):
                 await store.key_count()
 
 

@@ -61,14 +61,14 @@ async def test_a_cluster_behind_one_address(node: ServerProcess) -> None:
 
 async def test_one_server_named_as_a_cluster(valkey_url: str) -> None:
     async with SessionStore(valkey_url.replace("redis:", "redis+cluster:")) as store:
-        with pytest.raises(ServerUnavailable, match="this is no cluster: use redis://"):
+        with pytest.raises(ServerUnavailable, match="this is not a cluster: use redis://"):
             await store.key_count()
 
 
 async def test_one_server_named_as_a_sentinel(valkey_url: str) -> None:
     url = valkey_url.replace("redis:", "redis+sentinel:").replace("/0", "/mymaster")
     async with SessionStore(url) as store:
-        with pytest.raises(ServerUnavailable, match="this is no sentinel: use redis:// for"):
+        with pytest.raises(ServerUnavailable, match="this is not a sentinel: use redis:// for"):
             await store.key_count()
 
 

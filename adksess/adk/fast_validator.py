@@ -66,8 +66,9 @@ _logger = logging.getLogger(__name__)
 
 
 def build() -> SchemaValidator | None:
-    """Return the validator, or None if it cannot be used. Its `validate_json` returns an Event. It
-    rejects unknown fields, since they may be keyword arguments of ADK's models; the caller then
+    """Return the validator, whose `validate_json` returns an Event; None if it cannot be used.
+
+    It rejects unknown fields, since they may be keyword arguments of ADK's models; the caller then
     uses Event.model_validate. pydantic before 2.13 does not accept the changed schema.
     """
     try:

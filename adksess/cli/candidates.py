@@ -1,4 +1,4 @@
-"""Words that shell completion offers: quick, and none when Redis does not answer."""
+"""Candidates for shell completion; none if Redis does not answer quickly."""
 
 import re
 from collections.abc import Callable
@@ -17,12 +17,12 @@ SECONDS = 0.5
 _MAX_OFFERED = 100
 
 # Shells insert a candidate into the command line, where it is code. Anyone who can create a session
-# chooses its id: only words are offered that mean themselves in bash, zsh and fish, quoted or not.
+# chooses its id: so only ids without characters that are special in bash, zsh or fish are offered.
 _HARMLESS = re.compile(r"[\w\-.@/+,%:][\w\-.@/+=,%:]*")
 
 
 def complete_id(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return ids of sessions that start with `incomplete`, of those like options app/user/id."""
+    """Return ids that start with `incomplete`; app/user/id for an id like an option."""
     return _complete(
         ctx, incomplete, lambda ref: ref.path if ref.session_id[:1] == "-" else ref.session_id
     )

@@ -18,7 +18,7 @@ def with_plain_types(params: list[Any]) -> list[Any]:
         if isinstance(param.show_default, str):
             _show_default_without_parentheses(param)
         if param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: ""  # the name says what it is
+            param.display_type_rich = lambda ctx: ""  # the name says the type
             if param.hidden:
                 param.get_usage_pieces = lambda ctx: []
         elif getattr(param, "is_flag", False):
@@ -71,7 +71,7 @@ class StoreCommand(TyperCommand):
 
 @dataclass(frozen=True)
 class Command:
-    """A function that is a command, with its examples and what Typer has to know of it.
+    """A function that is a command, with its examples and what Typer needs.
 
     A parameter whose type is a dataclass stands for a group of options: each field of the
     dataclass becomes an option in its place, and the function gets the dataclass.

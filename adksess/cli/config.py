@@ -112,7 +112,7 @@ def expand_home(path: str) -> Path:
 
 
 def read_config() -> Config:
-    """Read config.toml; a missing file, or one in a closed folder, has no servers.
+    """Read config.toml; a missing file, or one in an unreadable folder, has no servers.
 
     Raises ConfigError.
     """

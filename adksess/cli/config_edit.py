@@ -1,7 +1,7 @@
 """Changes to config.toml that keep its comments, its order and its layout.
 
 A change edits lines. The result is parsed and compared with what it should be: a layout that this
-editor does not understand is an error, never a damaged file.
+module cannot change is an error, and the file is not changed.
 """
 
 import json
@@ -98,7 +98,7 @@ def _change(path: Path, edit: Any, expected: Any) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file at once. A new file is for the owner alone; a link stays a link."""
+    """Replace the file atomically. Only the owner can read a new file; a symlink is kept."""
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The options that say where the sessions are, and the settings that they mean.
+"""The options that name a Redis, and the settings they result in.
 
 Order: --redis-url, --server, ADKSESS_REDIS_URL, ADKSESS_SERVER, REDIS_URL, the default of
 config.toml, the embedded server of this folder, redis://localhost:6379/0.
@@ -150,7 +150,7 @@ class ConnectionOptions:
         return config.server(config.default, _default_of(config))
 
     def origins(self) -> list[str]:
-        """Return everything that names a Redis, the one that counts first."""
+        """Return everything that names a Redis; the first one is used."""
         config = read_config()
         named = [] if config.default is None else [_default_of(config)]
         return [*(origin for origin, _, _ in self._given()), *named]

@@ -1,4 +1,4 @@
-"""Why an answer is empty: where sessions were searched for, and where there are some."""
+"""Explain an empty result: where sessions were searched for, and where some exist."""
 
 import os
 from collections.abc import Iterable

@@ -54,7 +54,7 @@ UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__nam
 # stays readable.
 _PASSWORD = re.compile(r"(\w[\w+]*:/{1,2}[^\s:@/]*:)(?!password@host)[^\s@]+@")
 
-# The first match counts, so a subclass stands before its base.
+# The first match counts, so a subclass comes before its base.
 EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (UsageProblem, ExitCode.USAGE),
@@ -72,7 +72,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 KNOWN = tuple(kind for kind, _ in EXIT_CODES)
 
 
-# What Pydantic, with which Typer reads values, calls an error, and what people call it.
+# Messages for the errors of Pydantic, with which Typer parses values.
 _WRONG_VALUES = {
     "int_parsing": "{input!r} is not a whole number",
     "float_parsing": "{input!r} is not a number",
@@ -83,7 +83,7 @@ _WRONG_VALUES = {
 
 @contextmanager
 def naming(ctx: typer.Context) -> Iterator[None]:
-    """Add the command to errors of the parser, which know none, so that they can name its help."""
+    """Add the command to errors of the parser, so that their messages can name its help."""
     try:
         yield
     except UsageError as exc:
@@ -170,7 +170,7 @@ def _sentence(exc: BaseException) -> str:
 
 
 def _wrong_value(error: dict[str, Any]) -> str:
-    """Say in plain words what Pydantic found wrong with a value."""
+    """Return a sentence for an error of Pydantic about a value."""
     words = _WRONG_VALUES.get(error["type"])
     if words is None:
         return str(error["msg"]).removeprefix("Value error, ")

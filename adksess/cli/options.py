@@ -165,7 +165,7 @@ QuietOption = Annotated[
 
 @dataclass(frozen=True)
 class ChangeOptions:
-    """How a command that changes sessions goes about it."""
+    """Options of every command that changes sessions."""
 
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation.")] = False
     confirm: ConfirmOption = None

@@ -1,4 +1,4 @@
-"""Confirmation before something is lost."""
+"""Confirmation prompts."""
 
 import sys
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """The server on which something is changed: `address` for people, no password in it.
+    """The server on which something is changed.
 
-    `name` is its name in config.toml; a server that `is_protected` wants it to be typed.
+    `address` has no password. `name` is its name in config.toml, which has to be typed to confirm
+    if `is_protected`.
     """
 
     address: str
@@ -30,10 +31,10 @@ class Target:
 def confirm(
     action: str, answer: "ChangeOptions", target: Target, *, count: int | None = None
 ) -> None:
-    """Ask on the terminal, unless an option answers already.
+    """Ask on the terminal, unless an option confirms.
 
-    `action` is what will be done, such as `delete 3 sessions`. Where much is at stake, its `count`
-    has to be typed; on a protected server its name, and --yes alone is rejected. Raises Declined,
+    `action` is what will be done, such as `delete 3 sessions`. With a `count`, the count has to be
+    typed; on a protected server the name of the server, and --yes is not enough. Raises Declined,
     or UsageProblem for a wrong --confirm and without a terminal.
     """
     if answer.confirm is not None and answer.confirm != target.name:

@@ -24,7 +24,7 @@ _UNREADABLE_SHOWN = 3
 
 @dataclass(frozen=True)
 class SelectedSessions:
-    """The sessions of a selection, those among them that cannot be read, and missing names.
+    """The sessions of a selection, the unreadable ones among them, and missing names.
 
     `missing` holds a sentence for each name, `statuses` the status of each session where a filter
     made it necessary to read them.
@@ -229,7 +229,7 @@ async def _not_found(store: "SessionStore", name: str, *, exact: bool) -> str:
     for user, when in await store.expired(session_id):
         moment = datetime.fromtimestamp(when).astimezone()
         return (
-            f"Session {session_id!r} of app {user.app_name}, user {user.user_id} has expired "
+            f"Session {session_id!r} of app {user.app_name}, user {user.user_id} expired "
             f"at {moment:%Y-%m-%d %H:%M:%S}: list the existing ones with adksess list."
         )
     if len(name) < MIN_PREFIX and not exact:

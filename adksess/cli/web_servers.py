@@ -1,4 +1,4 @@
-"""The running web servers of `adksess serve`: each notes its address in a file of the user."""
+"""The running web servers of `adksess serve`: each writes its address to a file of the user."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class WebServer:
 
 @contextmanager
 def noted(url: str, settings: Settings, *, has_ui: bool) -> Iterator[None]:
-    """Note this process's web server while the block runs; not in a read-only folder."""
+    """Register this process's web server while the block runs, if the folder is writable."""
     server = WebServer(os.getpid(), url, settings.redacted, settings.prefix, has_ui)
     path = _folder() / f"{server.pid}.json"
     with suppress(OSError):

@@ -50,7 +50,7 @@ class Kind(StrEnum):
 class Item(NamedTuple):
     """One thing that happened. A call, a request or a result names its `tool`.
 
-    `is_open` marks a long-running call or a request that nobody has answered.
+    `is_open` marks a long-running call or a request without an answer.
     """
 
     kind: Kind
@@ -123,7 +123,7 @@ def _call(
         text = f"{asked}({_pairs(get_object(original, 'args'), '=', longest)})"
         return Item(Kind.REQUEST, f"{text}: {hint}" if hint else text, "confirmation", is_open)
     if request == "credential":
-        # what ADK asks for may hold client secrets
+        # the arguments may hold client secrets
         return Item(Kind.REQUEST, _HIDDEN, "credential", is_open)
     if request == "input":
         return Item(Kind.REQUEST, str(arguments.get("message") or ""), "input", is_open)
@@ -204,7 +204,7 @@ def _without_tokens(delta: Any) -> Any:
 
 
 def _other_fields(event: Event) -> str:
-    """Name what an event holds that has no words of its own."""
+    """Name the fields of an event that have no description here."""
     known = {"id", "invocation_id", "invocationId", "author", "timestamp", "content", "actions"}
     names = sorted(str(name) for name, value in event.items() if value and name not in known)
     return f"event with {', '.join(names)}" if names else "empty event"

@@ -1,4 +1,4 @@
-"""What lists say of sessions beyond their summaries: title and status, from bounded reads."""
+"""The title and status of sessions for lists, from bounded reads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +90,7 @@ async def read_overviews(
 async def _shared_states(
     store: "SessionStore", sessions: Sequence[SessionSummary], paths: Sequence[StatePath]
 ) -> dict[SessionRef, dict[str, Mapping[str, Any]]]:
-    """Return the `app:` and `user:` state of each session, if a path names one."""
+    """Return the `app:` and `user:` state of each session, if a path needs it."""
     if not any(path.scope for path in paths):
         return {}
     users: dict[str, dict[str, None]] = {}

@@ -1,4 +1,4 @@
-"""The status of a plain conversation, from a look at its last message."""
+"""The status of a simple conversation, from its last message."""
 
 from adksess.conversation.history import BASELINE_PREFIX, content_parts
 from adksess.conversation.status import Status
@@ -9,7 +9,7 @@ _UNUSUAL = (
     *(b"unction_call", b"unctionCall", b"unction_response", b"unctionResponse", b'"output"'),
     BASELINE_PREFIX.encode(),
 )
-"""What an event holds that needs more than a look at the last message."""
+"""Fields of events that need the full rules of session_status()."""
 
 
 def quick_status(history: bytes) -> Status | None:

@@ -1,6 +1,6 @@
 """Mask what looks like a credential: values by the name of their field, texts by their form.
 
-Masking is a precaution for what is handed over, not a proof that nothing secret is left.
+Masking is a precaution before sharing, not a guarantee that no secret is left.
 """
 
 import re
@@ -11,10 +11,10 @@ from adksess.conversation.history import content_parts, get_object
 from adksess.conversation.status import CREDENTIAL_REQUEST
 
 MASK = "***"
-"""What stands for a credential."""
+"""The text that replaces a credential."""
 
 ADK_INTERNAL = "__adk_internal_"
-"""Custom metadata that ADK removes from events that leave it (`public_event`, 2.13)."""
+"""Custom metadata that ADK removes from public events (`public_event`, 2.13)."""
 
 _CACHE_SUFFIX = "_token_cache"
 """End of the state keys in which ADK's Google tools keep tokens, such as `bigquery_token_cache`."""
@@ -25,14 +25,14 @@ _WORDS = (
     r"|bearer|refresh[_-]?token|(?<![a-z])token(?![a-z])"
 )
 _NAME = re.compile(_WORDS, re.IGNORECASE)
-# Counts of tokens are no tokens.
+# A count of tokens is not a token.
 _COUNT = re.compile(r"tokens?[_-]?(?:count|limit|budget|details|usage)|tokens$", re.IGNORECASE)
 
 _FORMS = (
     re.compile(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
     ),
-    # user:password@ in a URL: the password alone
+    # user:password@ in a URL: only the password
     re.compile(r"(?<=://)(?P<keep>[^\s:@/]*:)[^\s@/]+(?=@)"),
     re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),  # a JSON Web Token
     re.compile(
@@ -77,7 +77,7 @@ def redact_text(text: str) -> str:
 
 
 def is_token_cache(name: str) -> bool:
-    """Return whether a key of the state holds tokens of ADK's tools: people never see those."""
+    """Return whether a key of the state holds tokens of ADK's tools, which are never shown."""
     return name.endswith(_CACHE_SUFFIX)
 
 
@@ -88,7 +88,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def _masked(value: Any) -> Any:
-    """Mask every text and number in a value. What is empty shows that it is."""
+    """Mask every text and number in a value. Empty values stay empty."""
     if isinstance(value, Mapping):
         return {name: _masked(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -97,7 +97,7 @@ def _masked(value: Any) -> Any:
 
 
 def redact_event(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event with its credentials masked: also what ADK asks for and keeps to itself."""
+    """Return an event with its credentials masked, and without ADK's internal metadata."""
     masked: dict[str, Any] = redact(event)
     for name in ("custom_metadata", "customMetadata"):
         if isinstance(metadata := masked.get(name), dict):

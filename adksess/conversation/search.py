@@ -88,14 +88,14 @@ class Match(NamedTuple):
 
 @dataclass
 class SearchProgress:
-    """How far a search has come; `unreadable` documents were left out."""
+    """The progress of a search; `unreadable` documents were left out."""
 
     sessions: int = 0
     unreadable: int = 0
 
 
 class _Candidate(NamedTuple):
-    """A session to search: as much as is needed to read it, for a million of them."""
+    """A session to search: only what is needed to read it, since there may be a million."""
 
     updated: float
     key: str
@@ -200,7 +200,7 @@ def _event_texts(event: Event, options: SearchOptions) -> Iterator[tuple[str, st
 
 
 def _event_lines(event: Event, options: SearchOptions) -> Iterator[tuple[str, str]]:
-    """Yield one line for each call, result or error, where no text is searched for."""
+    """Yield one line for each call, result or error, if no text is searched for."""
     if options.errors and options.tool is None and (error := event_error(event)):
         yield "error", error
     for response in part_fields(event, "function_response"):

@@ -18,7 +18,7 @@ class StatePath(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "StatePath":
-        """Read `state.KEY`, `user:KEY` or `app:KEY`, each with a dotted path behind.
+        """Read `state.KEY`, `user:KEY` or `app:KEY`, each followed by a dotted path.
 
         Raises InvalidName.
         """

@@ -1,4 +1,4 @@
-"""The status of a conversation, from its last events: does it wait, did it fail, is it answered?
+"""The status of a conversation, from its last events: waiting, failed, unanswered or ok.
 
 Events are parsed JSON, as in `history.py`; they may be anything. The rule for open calls is that
 of ADK 2.13 (`events/_interrupts.py`): a call in `long_running_tool_ids`, or a request to a person,
@@ -63,7 +63,7 @@ REQUESTS = {
     CREDENTIAL_REQUEST: "credential",
     "adk_request_input": "input",
 }
-"""Names of the function calls with which ADK asks a person, and what for."""
+"""Names of the function calls with which ADK asks a person, with the kind of request."""
 
 _PENDING = {"pending", "in_progress", "in progress", "running", "waiting", "queued", "submitted"}
 _PROGRESS_FIELDS = ("status", "state")
@@ -83,7 +83,7 @@ def session_status(events: Sequence[Event], *, is_whole: bool = True) -> Session
     if waiting:
         return SessionStatus(Status.WAITING, tuple(waiting))
     if talk and (talk[-1].get("author") == "user" or any(part_fields(talk[-1], "function_call"))):
-        # a tool call without a response: the run was killed, or has not come back yet
+        # a tool call without a response: the run was killed, or is still going
         return SessionStatus(Status.UNANSWERED)
     return SessionStatus(Status.OK)
 

@@ -1,7 +1,7 @@
 """Follow new events of all sessions: what changed is found in the recency index.
 
 The cost of a poll depends on the sessions that changed, not on those that exist. Every event
-that is appended while a Tail polls is given once, in the order of its session.
+that is appended while a Tail polls is returned once, in the order of its session.
 """
 
 import math

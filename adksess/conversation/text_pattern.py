@@ -32,7 +32,7 @@ class TextPattern:
         try:
             self._pattern = re.compile(text if is_regex else re.escape(text), flags)
         except re.error as exc:
-            raise InvalidPattern(f"{text!r} is no regular expression: {exc}.") from exc
+            raise InvalidPattern(f"{text!r} is not a regular expression: {exc}.") from exc
         self._is_regex, self._ignore_case = is_regex, ignore_case
         self._raw = json_bytes(text)[1:-1]
         self._escape = _ESCAPE_OR_SLASH if "/" in text else _ESCAPE
@@ -52,13 +52,14 @@ class TextPattern:
             raw = self._raw
         if raw in data:
             return True
-        # memchr first: where no backslash is, this takes a hundredth of the search for an escape
+        # memchr first: without a backslash this takes a hundredth of the time of a search for an
+        # escape
         return b"\\" in data and bool(self._escape.search(data))
 
     def find(self, text: str) -> Iterator[Found]:
         """Yield every line of a text that has a match, with its first match.
 
-        A match that goes over several lines is in one item, with all of them.
+        A match across several lines is one item with all of these lines.
         """
         position = 0
         while match := self._pattern.search(text, position):

@@ -30,7 +30,7 @@ def title_of(text: str) -> str:
 
 
 def first_message(events: Iterable[Event]) -> str:
-    """Return what the user said first, typed or spoken, as a title; empty if nothing was."""
+    """Return the first user message, typed or spoken, as a title; empty without one."""
     for event in events:
         # ADK writes the content before the author: an event that was cut may have none
         if event.get("author", "user") != "user":

@@ -1,4 +1,4 @@
-"""Conversations to hand over: Markdown, or one HTML file without scripts."""
+"""Transcripts of conversations: Markdown, or one HTML file without scripts."""
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,8 +74,8 @@ p {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0; }}
 class Transcript:
     """What a transcript shows of a session. Events are parsed JSON, the oldest first.
 
-    `event_count` counts all events of the session: of a part of them the transcript says so.
-    Times are shown in `zone`, None for the local one.
+    `event_count` counts all events of the session: the transcript says so if it has only a part of
+    them. Times are shown in `zone`, None for the local one.
     """
 
     ref: SessionRef

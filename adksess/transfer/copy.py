@@ -41,7 +41,7 @@ class CopyOptions:
 class CopyResult:
     """A copy: its names and number of events.
 
-    `unknown` are state keys whose value at that moment is not known, and which the copy lacks.
+    `unknown` are state keys that the copy lacks, since their value at that moment is not known.
     `shared` says whether the session has changed `app:` or `user:` state, which is not copied.
     """
 

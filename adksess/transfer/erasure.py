@@ -1,4 +1,4 @@
-"""What remains of users in a store, for the answer to an erasure request."""
+"""Find data of users that remains in a store, to answer an erasure request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ _BATCH_BYTES = 4_000_000
 _MAX_REPORTED = 20
 
 Owner = tuple[str, str | None]
-"""An app, or a user of one: whose state it is."""
+"""The owner of a state: an app, or a user of one."""
 
 Write = Callable[[bytes], object]
 
@@ -39,7 +39,7 @@ async def export_sessions(
     *,
     collect_owners: bool,
 ) -> set[Owner]:
-    """Write the sessions of each batch, but for those that were deleted meanwhile.
+    """Write the sessions of each batch, except those that were deleted in the meantime.
 
     Returns their apps and users, if `collect_owners`.
     """

@@ -20,12 +20,12 @@ _MAX_STEM = 100
 
 
 class NotExportable(ValueError):
-    """A session that a format cannot hold at all. The message says why."""
+    """A session that cannot be written in a format. The message says why."""
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file: a name for it, which may be empty or taken, and what of the session it lacks."""
+    """A file, its suggested name (may be empty or in use), and what it lacks of the session."""
 
     stem: str
     suffix: str
@@ -91,7 +91,7 @@ async def export_files(
 
 
 class SeveralSessions(AdksessError):
-    """Several sessions for a format that has one session in a file, and no folder."""
+    """Several sessions, but no folder, for a format with one session per file."""
 
 
 class SingleFile:
@@ -104,8 +104,8 @@ class SingleFile:
         """Keep the file. Raises SeveralSessions for a second one."""
         if self._file is not None:
             raise SeveralSessions(
-                "Several sessions are selected, and this format has one session in a file: name a "
-                "folder, --out DIR/, or select one session."
+                "Several sessions are selected, and this format has one session per file: name a "
+                "folder with --out DIR/, or select one session."
             )
         self._file = file
 
@@ -159,7 +159,7 @@ def safe_stem(text: str) -> str:
 
 
 def _holds(path: Path, ref: SessionRef) -> bool:
-    """Return whether a file was exported from a session. Text files are not told apart."""
+    """Return whether a file was exported from a session. True for every text file."""
     if path.suffix != ".json":
         return True
     try:

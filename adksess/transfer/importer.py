@@ -95,7 +95,7 @@ async def import_records(
 def _accepted(
     where: str, entry: Record | InvalidRecord, options: ImportOptions, report: ImportReport
 ) -> StoredState | _Item | None:
-    """Return what to store of an entry; None, and counted, when that is nothing."""
+    """Return what to store of an entry; None, after counting it, if that is nothing."""
     if isinstance(entry, InvalidRecord):
         report.reject(where, str(entry))
         return None
@@ -116,7 +116,7 @@ def _size(batch: Sequence[_Item]) -> int:
 async def _put_batch(
     store: SessionStore, batch: Sequence[_Item], options: ImportOptions, report: ImportReport
 ) -> None:
-    """Store sessions; those that fail again by themselves, for the reason.
+    """Store sessions. Those that fail are stored again one by one, to learn the reason.
 
     Raises the error of a server that rejects writes, after the others have been counted.
     """
@@ -147,7 +147,7 @@ async def _put(
         item for item, result in zip(batch, results, strict=True) if result is PutResult.EXISTS
     ]
     if doubtful:
-        # a stored document may differ in its layout alone, such as one of another tool
+        # only its layout may differ, such as in a document of another tool
         stored = {v.ref: v for v in await store.values([item.value.ref for item in doubtful])}
         return [
             PutResult.SAME

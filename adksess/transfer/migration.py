@@ -131,7 +131,7 @@ class Migration:
                 self._shared.setdefault((source.ref.app_name, owner), {}).update(values)
 
     async def _state(self, state: StoredState) -> None:
-        if self._dry_run:  # count a value once that several layouts hold
+        if self._dry_run:  # a value in several layouts is counted once
             owner = (state.app_name, state.user_id)
             values = {k: v for k, v in state.state.items() if (*owner, k) not in self._planned}
             self._planned.update((*owner, key) for key in values)

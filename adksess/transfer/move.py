@@ -1,4 +1,4 @@
-"""Give sessions of one user to another, as when an anonymous user has opened an account."""
+"""Move sessions to another user, such as after an anonymous user has opened an account."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

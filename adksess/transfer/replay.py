@@ -28,8 +28,8 @@ def initial_state(document: Document) -> PastState:
 def state_before(document: Document, count: int) -> PastState:
     """Return the state after the first `count` events of a whole session.
 
-    Events are applied in their order, those that a rewind removed too: the rewind itself is an
-    event that restores the state before them, as ADK's does. Raises SessionUnreadable.
+    Events are applied in their order, including those that a rewind removed: the rewind itself is
+    an event that restores the state before them, as ADK's does. Raises SessionUnreadable.
     """
     events = each_event(document)  # one at a time: parsed they take five times the memory
     state, later = own_delta(islice(events, count)), own_delta(events)

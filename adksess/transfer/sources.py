@@ -205,7 +205,7 @@ def _session_or_invalid(
 
 def _no_sessions(name: str, start: bytes) -> str:
     source = "stdin" if name == "-" else name
-    reason = "it has no line of adksess export, and is no session file of ADK"
+    reason = "it is neither an export of adksess nor a session file of ADK"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         reason = "it is UTF-16: convert it to UTF-8"
     elif b"\0" in start or start.startswith(b"\x89PNG"):

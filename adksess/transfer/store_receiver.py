@@ -54,7 +54,7 @@ class StoreReceiver:
         raise MigrationMismatch("it is written to constantly: stop the tool that writes it")
 
     async def receive_state(self, state: StoredState, *, dry_run: bool) -> int:
-        """Write the values that do not exist yet. Returns how many those are."""
+        """Write the values that do not exist yet. Returns their number."""
         if not dry_run:
             results = await self._store.put_state(state)
             return sum(result is PutResult.STORED for result in results.values())

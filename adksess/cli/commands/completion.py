@@ -59,9 +59,9 @@ def completion(
 
 
 def _candidates(root: Any, words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Return what the last of the words may become, each with a text that explains it.
+    """Yield candidates for the last of the words, each with a description.
 
-    `words` are those after `adksess`. The texts are ours: nothing stored is in them.
+    `words` are those after `adksess`. The descriptions hold nothing stored.
     """
     *before, word = words
     group: Any = root.command

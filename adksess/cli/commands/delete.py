@@ -75,10 +75,10 @@ def delete(
     selection = Selection.from_options(ids, filters, all_if_none=False)
     by_filter = selection.names is None
     if with_user_state and by_filter and not selection.filters.users:
-        raise UsageProblem("--with-user-state needs to know whose: add --user.")
+        raise UsageProblem("--with-user-state needs a user: add --user.")
     chosen = selection.filters
     if all_apps and (chosen.apps or not chosen.users):
-        raise UsageProblem("--all-apps goes with --user, and without --app.")
+        raise UsageProblem("--all-apps needs --user, and excludes --app.")
     if report is not None and (not chosen.users or chosen != Filters(chosen.apps, chosen.users)):
         raise UsageProblem("--report is about users: select with --user, and --app or --all-apps.")
     if backup is not None and backup.exists():

@@ -30,8 +30,8 @@ _LINES = "from adksess import register_services\n\nregister_services()"
 
 
 _ARGUMENTS_NOTE = (
-    "The shell puts the password into the arguments of adk, where ps shows it. It does not with",
-    "`adksess adk web`, which reads the variable, or with ?password_file=PATH in the URL.",
+    "The shell puts the password into the arguments of adk, where ps shows it. To avoid that, use",
+    "`adksess adk web`, which reads the variable, or ?password_file=PATH in the URL.",
     "",
 )
 
@@ -77,7 +77,7 @@ def _init_folder(agents_dir: Path, settings: "Settings", *, with_agents: bool) -
         folders += [agents_dir / name for name in agents]
         if not agents and not is_agent(agents_dir):
             stderr().print(message("warning", f"There is no agent in {agents_dir}."))
-    results = [_write(folder) for folder in folders]  # all of them, also after a False
+    results = [_write(folder) for folder in folders]  # write all of them, even after a False
     is_registered = all(results)
     _print_usage(agents_dir, agents, settings, with_agents=with_agents, is_registered=is_registered)
     return is_registered
@@ -221,11 +221,11 @@ def install_source() -> str | None:
 
 
 def _uri_word(settings: "Settings") -> str:
-    """The URI for ADK as one word for a shell, adksess's own options included, no password."""
+    """The URI for ADK as one word for a shell, with adksess's own options, without a password."""
     from adksess.cli.render.shell import holds_secret, url_word
 
     own = _own_options(settings)
-    if holds_secret(settings):  # then the variable's URL brings its own options
+    if holds_secret(settings):  # then the URL in the variable has its own options
         own = {k: v for k, v in own.items() if v != _own_options(settings.parse(settings.url))[k]}
     return url_word(settings, **own)
 

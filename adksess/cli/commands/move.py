@@ -1,4 +1,4 @@
-"""`adksess move`: give sessions to another user, such as those of an anonymous one."""
+"""`adksess move`: move sessions to another user, such as from an anonymous one."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -31,7 +31,7 @@ class KeyNotFound(SessionNotFound):
 
 @dataclass(frozen=True)
 class StateOptions:
-    """What `state` was asked for. `key` is None for all keys."""
+    """Options of `state`. `key` is None for all keys."""
 
     action: Action
     where: str

@@ -25,7 +25,7 @@ _USERS = 20
 
 
 class GroupBy(StrEnum):
-    """What `stats` sums up by."""
+    """The groups that `stats` sums up."""
 
     APP = "app"
     USER = "user"
@@ -46,7 +46,7 @@ class Statistics:
 
     @property
     def sampled(self) -> int | None:
-        """How many sessions the estimates rest on, None if every session was read."""
+        """The size of the sample for estimates, None if every session was read."""
         if self.unreadable is not None:
             return None
         return sum(app.sampled or app.sessions for app in self.apps)

@@ -77,7 +77,7 @@ def tail(
 
 
 def follow_events(options: TailOptions) -> None:
-    """Print events as they arrive. An outage is reported on stderr, and survived."""
+    """Print events as they arrive. After an outage, reported on stderr, it continues."""
     from adksess.cli.render.console import is_terminal, stderr
     from adksess.cli.render.live import poll, report_outage
     from adksess.cli.render.styles import MUTED

@@ -21,7 +21,7 @@ def stdout() -> Console:
 
 
 def is_terminal() -> bool:
-    """Whether stdout is a terminal. Rich takes FORCE_COLOR for one: a pipe stays a pipe."""
+    """Whether stdout is a terminal. Rich also believes FORCE_COLOR, which a pipe may have."""
     return sys.stdout.isatty()
 
 
@@ -31,7 +31,7 @@ def stderr() -> Console:
 
 
 def _console(*, is_stderr: bool) -> Console:
-    # Made for each use, since tests and pagers replace the streams. NO_COLOR is Rich's own doing.
+    # Made for each use, since tests and pagers replace the streams. Rich itself reads NO_COLOR.
     stream = sys.stderr if is_stderr else sys.stdout
     wide = not stream.isatty() and "COLUMNS" not in os.environ
     return Console(
@@ -40,5 +40,5 @@ def _console(*, is_stderr: bool) -> Console:
 
 
 def message(kind: str, sentence: str) -> Text:
-    """`error: sentence`, or a `warning` or `note`, safe to print whatever the sentence quotes."""
+    """`error: sentence`, or a `warning` or `note`, control characters in the sentence escaped."""
     return Text.assemble((f"{kind}: ", _STYLES[kind]), safe_text(sentence, multiline=True))

@@ -1,4 +1,4 @@
-"""How what happens in an event looks: marks and colors, the same wherever events are shown."""
+"""The marks and colors of items of events, the same wherever events are shown."""
 
 from rich.text import Text
 

@@ -43,7 +43,7 @@ class EventLayout:
 class EventView:
     """The last events of a session as they were read, and how many the session has.
 
-    All of them count for marks and times, also where only some are shown.
+    Marks and times depend on all of them, even if only some are shown.
     """
 
     events: Sequence[Event]

@@ -14,9 +14,9 @@ _NOT_FOR_SCREENS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """`value` as JSON. What a terminal might obey is escaped, which means the same in JSON.
+    """`value` as JSON, with characters escaped that a terminal might interpret.
 
-    JSON escapes the ASCII controls itself; the others are legal in it, but not on a screen.
+    JSON has to escape ASCII control characters only: this escapes the others too.
     """
     from adksess.store.document import json_bytes
 
@@ -28,7 +28,7 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
 
 
 def json_for_screens(text: str) -> str:
-    """JSON text with what a terminal might obey escaped: the same to every reader of JSON."""
+    """JSON text with characters escaped that a terminal might interpret: the same JSON."""
     return escape_unencodable(_NOT_FOR_SCREENS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 

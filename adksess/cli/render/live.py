@@ -1,4 +1,4 @@
-"""Views that go on: poll, survive an outage of Redis, end with `q` or Ctrl-C."""
+"""Live views: poll, continue after an outage of Redis, end with `q` or Ctrl-C."""
 
 import asyncio
 import sys
@@ -20,8 +20,8 @@ async def poll(
 ) -> None:
     """Run `step` every so many seconds until `q` is typed.
 
-    Once a step has succeeded (or if `answered`), an outage of Redis is reported and the steps go
-    on. Raises ServerUnavailable before that, and what else a step raises.
+    Once a step has succeeded (or if `answered`), an outage of Redis is reported and polling
+    continues. Raises ServerUnavailable before that, and any other error of a step.
     """
     since: float | None = None
     with _quit_key() as quit_typed:

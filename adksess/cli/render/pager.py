@@ -1,4 +1,4 @@
-"""Output that is longer than the screen goes through a pager."""
+"""Show output that is longer than the screen in a pager."""
 
 import os
 import shlex
@@ -28,7 +28,7 @@ def paged(console: Console, *, is_wanted: bool = True) -> Iterator[Console]:
         return
     try:
         environment = {"LESS": "FRX", **os.environ}
-        # the user's own program, as in every tool that pages
+        # PAGER is the user's own command, as in git
         subprocess.run(command, input=text.encode(), env=environment, check=False)  # noqa: S603
     except OSError:  # no such program
         console.file.write(text)

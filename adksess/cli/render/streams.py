@@ -1,4 +1,4 @@
-"""Standard streams of any encoding, and what happens when they cannot be used."""
+"""Standard streams of any encoding, and errors when they cannot be used."""
 
 import codecs
 import errno
@@ -25,11 +25,11 @@ class OutputError(AdksessError):
 
 
 class OutputClosed(OutputError):
-    """The reader of stdout has ended, such as `| head`: there is nobody to tell."""
+    """The reader of stdout has ended, such as `| head`: nothing has to be reported."""
 
 
 class _Stream:
-    """A standard stream whose failures are OutputError; those of stderr are only noted."""
+    """A standard stream whose failures are OutputError; failures of stderr are only recorded."""
 
     def __init__(self, stream: Any, name: str, *, is_silent: bool) -> None:
         self._stream, self._name, self._is_silent = stream, name, is_silent
@@ -53,7 +53,7 @@ class _Stream:
 
     def _fail(self, exc: Exception) -> None:
         self.has_failed = True
-        # What is still buffered goes nowhere, or Python complains about it at its end.
+        # Discard what is still buffered: Python would report the error again at exit.
         with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         if self._is_silent:
@@ -85,7 +85,7 @@ class _Missing:
 
 @contextmanager
 def prepared_streams() -> Iterator[tuple[_Stream, _Stream]]:
-    """Make the streams take any character, and report when stdout cannot be written."""
+    """Make the streams accept any character, and report when stdout cannot be written."""
     codecs.register_error(ESCAPE, _escape)
     codecs.register_error(_SIMPLIFY, _simplify)
     _occupy_descriptors()

@@ -1,7 +1,7 @@
 """Colors of the output, readable on a black and on a white background.
 
-Each has a contrast of 3.8 or more against both (WCAG's formula), which the 16 basic colors have
-not: yellow on white has 1.1, blue on black 2.2. Terminals with fewer colors show the nearest.
+Each has a contrast of 3.8 or more against both (WCAG's formula), which the 16 basic colors do not
+have: yellow on white has 1.1, blue on black 2.2. Terminals with fewer colors show the nearest.
 """
 
 ID = "color(31)"

@@ -13,11 +13,11 @@ from rich.text import Span, Text
 from adksess.cli.render.cells import cut_end, cut_middle, padded
 
 WIDE = 110
-"""From this width on there are two blanks between columns."""
+"""Tables of this width and more have two blanks between columns."""
 
 
 class Room(IntEnum):
-    """Which columns give way in a narrow table: the first ones first, fixed ones never."""
+    """Kinds of columns, in the order in which a narrow table shortens them; FIXED ones never."""
 
     FLEXIBLE = 10
     ID = 20
@@ -48,7 +48,7 @@ class Column:
 
     @property
     def wanted(self) -> int:
-        """The width that shows every cell whole, or as long as it may be."""
+        """The width that shows every cell whole, up to its limit."""
         width = max(cell_len(self.header), max(map(cell_len, self.cells), default=0))
         return width if self.longest is None else min(width, self.longest)
 
@@ -126,7 +126,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
 
 
 def shared(wanted: Sequence[int], room: int, *, least: int) -> list[int]:
-    """Share the room: narrow columns get what they want first, and none less than `least`."""
+    """Share the room: narrow columns get their full width first, and each at least `least`."""
     shares = list(wanted)
     left = max(room, 0)
     by_size = sorted(range(len(wanted)), key=wanted.__getitem__)

@@ -9,7 +9,7 @@ from adksess.cli.render.streams import escape_unencodable
 
 __all__ = ["counted", "human_size", "relative_time", "safe_text", "value_text"]
 
-# Control characters, and those that reorder a line: either can make a screen show what is not so.
+# Control characters, and those that reorder a line: either can disguise what is stored.
 _UNSAFE = {
     code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
     for code in (

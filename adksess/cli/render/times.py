@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 def moment(time: str | float, *, utc: bool = False) -> datetime:
     """Return a time in ISO 8601 or Unix seconds as local time, or in UTC.
 
-    A number that is no possible time is shown as 1970.
+    A number out of range is shown as 1970.
     """
     try:
         found = (

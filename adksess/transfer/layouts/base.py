@@ -1,4 +1,4 @@
-"""What describes a layout, and how states are read, which is the same for all layouts."""
+"""The description of a layout, and functions that read states of any layout."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass

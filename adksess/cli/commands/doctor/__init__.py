@@ -80,7 +80,7 @@ def doctor(
 
 
 def _adk_checks() -> Any:
-    """The checks that import google.adk, which takes a second: --quick does without."""
+    """The checks that import google.adk, which takes a second: --quick skips them."""
     from adksess.cli.commands.doctor import adk_checks
 
     return adk_checks

@@ -31,7 +31,7 @@ class Check:
 
 
 def check_connection(settings: Settings, origins: Sequence[str]) -> Check:
-    """Report which Redis is used and what named it; `origins` has the one that counts first."""
+    """Report which Redis is used and what named it. The first of `origins` is in effect."""
     if origins:
         overridden = f", overriding {' and '.join(origins[1:])}" if origins[1:] else ""
         reason = f"named by {origins[0]}{overridden}"

@@ -50,7 +50,7 @@ def print_sessions(options: ListOptions) -> None:
 
 
 async def stream(store: SessionStore, options: ListOptions) -> bool:
-    """Print all sessions batch by batch. False if they are not read in order: nothing is printed.
+    """Print all sessions batch by batch. False, and nothing printed, if they are not read in order.
 
     Memory does not grow with the number of sessions.
     """
@@ -115,7 +115,7 @@ def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None
 
 
 def _print_ids(sessions: Sequence[SessionSummary]) -> None:
-    """Print one name per line: an id, or more of it where two sessions have the same id."""
+    """Print one name per line: an id, or app/user/id where two sessions have the same id."""
     same_id = Counter(session.ref.session_id for session in sessions)
     for session in sessions:
         is_unique = same_id[session.ref.session_id] == 1

@@ -56,7 +56,7 @@ def watch_sessions(options: ListOptions, seconds: float) -> None:
 
 @contextmanager
 def _screen(console: Console) -> Iterator[Callable[[Group], None]]:
-    """A function that shows a view: in place of the last one, or below it on a dumb terminal.
+    """Yield a function that shows a view: over the last one, or below it on a dumb terminal.
 
     A dumb terminal, as in Emacs, cannot move the cursor: Rich's Live prints nothing there.
     """

@@ -13,10 +13,10 @@ _DROPPED = -1  # below the level of every handler
 
 
 def shorten_outages(clock: Callable[[], float] = time.monotonic) -> None:
-    """From now on log errors that an unavailable Redis causes as one line per minute.
+    """Log errors that an unavailable Redis causes as one line per minute, in every logger.
 
-    Whichever logger they come from: uvicorn and ADK log the same exception, some in modules that
-    are imported later. So this changes the factory of log records, which all loggers use.
+    uvicorn and ADK log the same exception, some in modules that are imported later. So this
+    replaces the factory of log records, which all loggers use.
     """
     logging.setLogRecordFactory(_OutageRecords(logging.getLogRecordFactory(), clock))
 

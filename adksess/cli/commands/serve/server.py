@@ -37,7 +37,7 @@ _AGENT_FOLDER = """A folder of agents looks like this:
 To try adksess without an agent: adksess serve --demo"""
 
 
-_CHECK_SECONDS = 3.0  # that the start waits for agents to be imported
+_CHECK_SECONDS = 3.0  # to wait for agents to be imported
 
 
 @dataclass(frozen=True)

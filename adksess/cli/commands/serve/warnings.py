@@ -131,7 +131,7 @@ def _stored(settings: Settings, refs: set[SessionRef]) -> set[SessionRef]:
 
 
 def _relative(path: Path) -> str:
-    """The path as it is shorter to type."""
+    """The path, relative to the current folder if it is inside it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

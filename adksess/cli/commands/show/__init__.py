@@ -126,7 +126,7 @@ def _check(
     if state and output in (ShowOutput.MARKDOWN, ShowOutput.HTML):
         raise UsageProblem("--state is not part of a transcript: use -o json.")
     if app and session not in (None, LATEST):
-        raise UsageProblem("--app goes with `show latest`: an ID names its session alone.")
+        raise UsageProblem("--app is for `show latest`: an ID already names one session.")
 
 
 def _number_of_events(text: str) -> int | None:

@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.5
 async def follow(
     store: SessionStore, options: ShowOptions, session: ShownSession, printer: EventPrinter
 ) -> None:
-    """Print new events until `q` or Ctrl-C. An outage is reported on stderr, and survived.
+    """Print new events until `q` or Ctrl-C. After an outage, reported on stderr, it continues.
 
     Raises SessionNotFound when the session is deleted or expires.
     """

@@ -45,5 +45,5 @@ class ShowOptions:
 
     @property
     def selects_events(self) -> bool:
-        """Whether only some events are wanted, wherever in the history they are."""
+        """Whether events are selected by invocation or author, anywhere in the history."""
         return self.invocation is not None or self.author is not None

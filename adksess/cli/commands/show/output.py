@@ -38,7 +38,7 @@ from adksess.store.store import SessionStore
 
 
 def show_sessions(options: ShowOptions, name: str | None) -> None:
-    """Print the sessions that a name stands for; without one, that of a menu.
+    """Print the sessions that a name means; without a name, one that is chosen from a menu.
 
     Raises SessionNotFound, AmbiguousSession, SessionUnreadable.
     """

@@ -78,7 +78,7 @@ def is_wanted(event: dict[str, Any], options: ShowOptions) -> bool:
 async def find(
     store: SessionStore, options: ShowOptions, name: str | None
 ) -> tuple[list[SessionSummary], Sequence[str]]:
-    """Return the sessions that a name stands for, and a sentence for each that is missing.
+    """Return the sessions that a name means, and a sentence for each missing one.
 
     Raises SessionNotFound or AmbiguousSession for a name that was typed.
     """

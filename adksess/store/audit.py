@@ -98,7 +98,7 @@ class AuditOperations(RecencyOperations):
                 found.stale.add(ref.path for ref in stale)
                 if stale and fix:
                     await self.user_summaries(*user)  # removes them
-        async for page in self.index_entries(await self._indexed_apps(), first=_BATCH):
+        async for page in self.index_entries(await self.indexed_apps(), first=_BATCH):
             entries = {
                 self.keys.parse_app_member(entry.app_name, entry.member): entry for entry in page
             }
@@ -139,13 +139,6 @@ class AuditOperations(RecencyOperations):
             )
             found += [ref for ref, exists in zip(batch, answers, strict=True) if not exists]
         return found
-
-    async def _indexed_apps(self) -> list[str]:
-        """The apps that have a recency index, by the names of keys."""
-        apps: dict[str, None] = {}
-        async for batch in scan_keys(self._client, self.keys.app_sessions_pattern(), kind="zset"):
-            apps.update((app, None) for key in batch if (app := self.keys.parse_app_sessions(key)))
-        return list(apps)
 
     async def _audit_sample(self, state: IndexState) -> Audit:
         """Look at random keys and random entries of the recency index."""

@@ -71,11 +71,6 @@ class IndexOperations(StoreBase):
         pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
         return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
 
-    async def mark_complete(self) -> None:
-        """Record that every session is in the recency index: listings rely on it from now on."""
-        seconds, _ = await self._client.command("TIME")
-        await self._client.command("SET", self.keys.session_index(), int(seconds))
-
     async def prune_app_sessions(self, app_name: str, members: Sequence[bytes]) -> None:
         """Remove members of an app's recency index whose session does not exist."""
         if not members:

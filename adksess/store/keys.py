@@ -8,6 +8,9 @@ from urllib.parse import unquote
 
 from adksess.store.errors import InvalidName
 
+COMPLETE = b"\xff"
+"""Member of session_apps() while the recency indexes hold every session. No app has this name."""
+
 MIN_PREFIX = 4
 """Characters that a prefix of an id needs; a shorter text must be the whole id."""
 
@@ -108,7 +111,7 @@ class Keys:
         return [start + member for member in members]
 
     def session_apps(self) -> bytes:
-        """Set: the names of the apps that have a recency index. Never expires."""
+        """Set: the names of the apps that have a recency index, and COMPLETE. Never expires."""
         return f"{self.prefix}session_apps".encode()
 
     def session_index(self) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from adksess.store.batches import batched
 from adksess.store.errors import InvalidCursor
 from adksess.store.filters import SessionFilter
-from adksess.store.keys import SessionRef
+from adksess.store.keys import COMPLETE, SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.prefetch import prefetch
 from adksess.store.scan import ScanOperations, to_summaries
@@ -176,7 +176,7 @@ class RecencyOperations(ScanOperations):
                 ("TIME",),
             ]
         )
-        apps = sorted(name.decode("utf-8", "replace") for name in names)
+        apps = sorted(name.decode("utf-8", "replace") for name in names if name != COMPLETE)
         counts = await self._client.run_all(
             [("ZCARD", self.keys.app_sessions(app)) for app in apps]
         )
@@ -184,7 +184,7 @@ class RecencyOperations(ScanOperations):
         missing = tuple(app for app, count in sizes.items() if not count)
         return IndexState(
             key_count=await self.key_count(),
-            is_complete=marker is not None and not missing,
+            is_complete=marker is not None and COMPLETE in names and not missing,
             sizes=sizes,
             missing=missing,
             now=int(now[0]) + int(now[1]) / 1_000_000,

@@ -12,7 +12,7 @@ from adksess.store.connect import Client
 from adksess.store.document import decode, decode_tail, find_tail
 from adksess.store.errors import SessionUnreadable
 from adksess.store.indexes import IndexOperations
-from adksess.store.keys import SessionRef, UserRef
+from adksess.store.keys import COMPLETE, SessionRef, UserRef
 from adksess.store.models import SessionSummary
 from adksess.store.prefetch import prefetch
 from adksess.store.read import ReadOperations
@@ -84,6 +84,26 @@ class ScanOperations(ReadOperations, IndexOperations):
     async def key_count(self) -> int:
         """Return the number of keys in the database, foreign ones included."""
         return await key_count(self._client)
+
+    async def indexed_apps(self) -> list[str]:
+        """The apps that have a recency index, by the names of keys."""
+        apps: dict[str, None] = {}
+        async for batch in scan_keys(self._client, self.keys.app_sessions_pattern(), kind="zset"):
+            apps.update((app, None) for key in batch if (app := self.keys.parse_app_sessions(key)))
+        return list(apps)
+
+    async def mark_complete(self) -> None:
+        """Record that every session is in the recency index: listings rely on it from now on.
+
+        Also repairs the set of apps.
+        """
+        name, apps = self.keys.session_apps(), await self.indexed_apps()
+        await self._client.command("SADD", name, COMPLETE, *apps)
+        for app in await self._client.command("SMEMBERS", name) - {COMPLETE}:
+            if (text := app.decode("utf-8", "replace")) not in apps:
+                await self._remove_empty_app(text)
+        seconds, _ = await self._client.command("TIME")
+        await self._client.command("SET", self.keys.session_index(), int(seconds))
 
     async def _scan_tails(
         self, app_name: str | None, user_id: str | None

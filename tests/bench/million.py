@@ -16,7 +16,7 @@ from redis.asyncio import RedisCluster
 
 from adksess.store import scripts
 from adksess.store.document import Document, Tail, encode, iso_time
-from adksess.store.keys import Keys, SessionRef
+from adksess.store.keys import COMPLETE, Keys, SessionRef
 from adksess.store.scripts import Script
 from tests.bench.commands import READ_ALL, UNLINK_ALL, adksess, program
 from tests.bench.lab import Lab, NotMeasured, child_environment, client, python
@@ -83,6 +83,7 @@ async def fill(redis: Any, count: int, *, indexed: bool = True) -> None:
         await _write(redis, keys, batch, now, indexed=indexed)
     if indexed:
         await redis.set(keys.session_index(), int(now))
+        await redis.sadd(keys.session_apps(), COMPLETE)
 
 
 async def _write(

@@ -150,4 +150,4 @@ async def test_purge_by_the_recency_index(
     assert (await store.index_state()).sizes == {"other": 6}
     assert (await purged(store))[::2] == (6, ["broken"])
     kinds = {key.removeprefix(store.settings.prefix.encode()) for key in left(client, store)}
-    assert kinds == {b"session_index", b"session:demo:user0:broken"}
+    assert kinds == {b"session_apps", b"session_index", b"session:demo:user0:broken"}

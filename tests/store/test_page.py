@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from adksess.store.keys import SessionRef
 from adksess.store.page import Order
 from adksess.store.query import Source
 from adksess.store.recency import Cursor
+from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 from tests.store.indexed import Spec, command, write
 
@@ -178,6 +180,47 @@ async def test_an_index_that_lacks_sessions_is_not_used(store: SessionStore) -> 
     await store.audit(fix=True)
     page = await store.page(SessionFilter(), limit=0)
     assert (page.plan.source, len(page.sessions)) == (Source.INDEX, 30)
+
+
+@pytest.mark.parametrize("lost", ["app_sessions:echo", "session_apps"])
+@pytest.mark.parametrize("write_again", ["create", "append", "move", "nothing"])
+async def test_an_index_that_was_deleted_and_written_again_is_not_used(
+    store: SessionStore, lost: str, write_again: str
+) -> None:
+    await write(store, specs(30, seconds=100.0))
+    (first, *_) = (await store.page(SessionFilter(apps=("echo",)))).sessions
+    command(store, "DEL", f"{store.keys.prefix}{lost}")
+    if write_again == "create":
+        await store.create(SessionRef("echo", "u", "new"), StateDelta())
+    elif write_again == "append":
+        await store.append(first.ref, {"id": "e", "timestamp": time.time()}, timestamp=time.time())
+    elif write_again == "move":
+        await store.move(first.ref, "another")
+    count = 30 + (write_again == "create")
+    page = await store.page(SessionFilter(), limit=0)
+    assert (page.plan.source, len(page.sessions)) == (Source.SCAN, count)
+    await store.audit(fix=True)
+    page = await store.page(SessionFilter(), limit=0)
+    assert (page.plan.source, len(page.sessions)) == (Source.INDEX, count)
+
+
+async def test_moving_the_only_session_of_an_app_keeps_the_index(store: SessionStore) -> None:
+    await write(store, [Spec("echo", "u", "s", age=5)])
+    await store.move(SessionRef("echo", "u", "s"), "another")
+    await store.delete([SessionRef("echo", "another", "s")])
+    await store.create(SessionRef("echo", "u", "s"), StateDelta())
+    page = await store.page(SessionFilter(), limit=0)
+    assert (page.plan.source, len(page.sessions)) == (Source.INDEX, 1)
+
+
+async def test_an_app_without_sessions_and_index_does_not_keep_the_index_from_use(
+    store: SessionStore,
+) -> None:
+    await write(store, specs(30, seconds=100.0))
+    command(store, "SADD", store.keys.session_apps(), "gone")
+    assert not (await store.index_state()).is_used
+    await store.audit(fix=True)
+    assert (await store.index_state()).is_used
 
 
 async def test_a_refined_page(store: SessionStore) -> None:

@@ -47,10 +47,14 @@ local function add_to_user(index, id, ttl_ms)
   end
 end
 
--- add_to_app(index, apps, member, app, second): add to an app's recency index.
+-- add_to_app(index, apps, member, app, second): add to an app's recency index. Where the index or
+-- the set of apps was deleted or evicted, the indexes are marked as incomplete.
 local function add_to_app(index, apps, member, app, second)
-  redis.call('ZADD', index, string.format('%.0f', second), member)
-  redis.call('SADD', apps, app)
+  local added = redis.call('ZADD', index, string.format('%.0f', second), member)
+  local is_known = redis.call('SADD', apps, app) == 0
+  if is_known ~= (#redis.call('ZREVRANGE', index, 0, 1) > added) then
+    redis.pcall('SREM', apps, '\255')  -- not worth losing the write where ACLs forbid it
+  end
 end
 
 -- rejection({key, type, command …} …): the error that a write would end with, or nil. A script's

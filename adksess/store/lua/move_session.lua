@@ -39,8 +39,8 @@ if rejected then
 end
 
 local document = target_head .. redis.call('GETRANGE', session, #head, -1)
-if left > 0 then
-  redis.call('SET', target, document, 'PX', left)
+if left >= 0 then
+  redis.call('SET', target, document, 'PX', math.max(left, 1))
 else
   redis.call('SET', target, document)
 end
@@ -48,6 +48,6 @@ redis.call('UNLINK', session)
 redis.call('ZREM', index, id)
 add_to_user(target_index, id, left)
 local second = redis.call('ZSCORE', app_index, member) or server_time()
-redis.call('ZREM', app_index, member)
 add_to_app(app_index, apps, target_member, app, second)
+redis.call('ZREM', app_index, member)
 return 1

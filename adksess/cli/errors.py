@@ -158,14 +158,15 @@ def _sentence(exc: BaseException) -> str:
     if isinstance(exc, ServerUnreachable):
         return (
             f"{exc.problem}: start Redis there, name another with --redis-url, or try "
-            "adksess serve --demo, which starts one."
+            "adksess serve --demo --embedded, which starts one."
         )
     if not isinstance(exc, UsageError):
         return str(exc)
     command = exc.ctx.command_path if exc.ctx else "adksess"
     if details := getattr(exc.__cause__, "errors", None):
         exc.message = _wrong_value(details()[0])
-    text: str = exc.format_message().rstrip(".")
+    # Typer puts each choice of a missing argument on a line of its own
+    text: str = re.sub(r"\s*\n\s*", " ", exc.format_message()).rstrip(".")
     return f"{text}{'' if text.endswith('?') else '.'} See {command} --help."
 
 

@@ -184,6 +184,11 @@ def test_help_of_a_command(cli: Callable[..., Any]) -> None:
             "Invalid value for '--port': 70000 is more than 65535.",
         ),
         (
+            ["completion"],
+            " completion",
+            "Missing argument 'SHELL'. Choose from: bash, zsh, fish.",
+        ),
+        (
             ["stats", "-o", "csv"],
             " stats",
             "Invalid value for '--output' / '-o': 'csv' is not one of 'table', 'json'.",

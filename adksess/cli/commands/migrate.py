@@ -226,7 +226,9 @@ def _print_report(report: "MigrationReport", *, dry_run: bool, is_service: bool)
     copied, converted = report.outcomes[Outcome.COPIED], report.outcomes[Outcome.CONVERTED]
     verb = "Would migrate" if dry_run else "Migrated"
     sessions, events = counted(copied + converted, "session"), counted(report.events, "event")
-    parts = [f"{verb} {sessions} with {events}", counted(report.state_values, "state value")]
+    parts = [f"{verb} {sessions} with {events}"]
+    if report.state_values or not is_service:  # a service of ADK takes most from the events
+        parts.append(counted(report.state_values, "state value"))
     for number, text in (
         (converted, "converted in place"),
         (report.outcomes[Outcome.EXISTS], "unchanged"),

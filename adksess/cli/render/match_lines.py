@@ -10,6 +10,8 @@ from adksess.cli.render.times import moment
 from adksess.conversation.search import Match
 from adksess.conversation.text_pattern import Found
 
+_NUMBER_WIDTH = 6
+_INDENT = _NUMBER_WIDTH + 2
 _BEFORE = 60
 _LENGTH = 200
 _ELLIPSIS = "…"
@@ -26,22 +28,27 @@ class MatchPrinter:
         self._session = ""
 
     def print(self, match: Match) -> None:
-        """Print one line."""
-        line = Text()
+        """Print one line, wrapped on a terminal."""
+        line = self._line(match)
         if is_terminal():
             if match.key != self._session:
                 gap = "\n" if self._session else ""
                 self._console.print(Text(gap + safe_text(match.ref.path), style=ID), soft_wrap=True)
                 self._session = match.key
-            line.append(f"{match.number or '':>6}  ", style=MUTED)
+            number = Text(f"{match.number or '':>{_NUMBER_WIDTH}}  ", style=MUTED)
+            width = max(self._console.width - _INDENT, 20)
+            line = number + Text("\n" + " " * _INDENT).join(line.wrap(self._console, width))
         else:
-            line.append(f"{safe_text(match.ref.path)}  {match.number or '-'}  ")
-        line.append(self._time(match) + "  ", style=MUTED)
+            line = Text(f"{safe_text(match.ref.path)}  {match.number or '-'}  ") + line
+        self._console.print(line, soft_wrap=True)
+
+    def _line(self, match: Match) -> Text:
+        line = Text.assemble((f"{self._time(match)}  ", MUTED))
         if match.author:
             line.append(f"{safe_text(match.author)}  ", style=ACCENT)
         if match.field not in _PLAIN_FIELDS:
             line.append(f"{match.field}: ", style=MUTED)
-        self._console.print(line + shown_match(match.found), soft_wrap=True)
+        return line + shown_match(match.found)
 
     def _time(self, match: Match) -> str:
         if match.timestamp is None:

@@ -1,6 +1,7 @@
 """`adksess search`: lines, NDJSON, ids, and what it says when nothing matches."""
 
 import json
+import re
 import sys
 import time
 
@@ -52,6 +53,17 @@ def test_a_terminal_names_a_session_once(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TERM", "dumb")
     out = run("search", "order", columns=80).out
     assert out.count(_DAVE.path) == out.count(_CAROL.path) == 1
+
+
+def test_a_long_line_is_indented_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal has 80 columns, says Rich
+    out = run("search", "order 4711", columns=45).out
+    lines = re.sub(r"\x1b\[[\d;]*m", "", out).splitlines()
+    assert lines[1:] == [
+        "     1  2026-11-18 11:06:40  user  It is ",
+        "        order 4711.",
+    ]
 
 
 def test_ndjson_has_the_documented_fields(run: Run) -> None:

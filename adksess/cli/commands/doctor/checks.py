@@ -48,7 +48,11 @@ def check_redis(settings: Settings) -> list[Check]:
         info = with_store(settings, lambda store: store.check())
     except ServerUnavailable as exc:
         is_missing = isinstance(exc, ServerUnreachable)
-        remedy = "adksess serve --demo starts an embedded server." if is_missing else _FIX_FIRST
+        remedy = (
+            "adksess serve --demo --embedded starts a server of its own."
+            if is_missing
+            else _FIX_FIRST
+        )
         return [Check("redis", "fail", str(exc), remedy)]
     return list(check_server(info, settings))
 

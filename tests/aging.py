@@ -1,4 +1,4 @@
-"""Sessions of the past: times are the server's, so a test has to write them itself."""
+"""Sessions with past times: the server sets times, so a test has to write them itself."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Writers in processes that are killed, and a proof that indexes and documents agree after them."""
+"""Writers in processes that are killed, and a check that indexes and documents agree afterwards."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ class Writer:
         self.sessions: list[Session] = []
 
     async def work(self) -> None:
-        """Go on until the process is killed."""
+        """Run until the process is killed."""
         while True:
             try:
                 await self._step()

@@ -29,7 +29,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ADKSESS_CONFIG", "/nonexistent/config.toml")
-    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")  # where serve notes its address: nowhere
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")  # serve writes its address nowhere
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ APP = "concierge"
 
 
 def answer(request: LlmRequest) -> types.Part:
-    """What the model says: it depends on the last content alone."""
+    """What the model says: it depends only on the last content."""
     part = (request.contents[-1].parts or [types.Part(text="")])[-1]
     if response := part.function_response:
         if response.name == "book_hotel":

@@ -41,7 +41,7 @@ class ServerProcess:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def client(self, **options: Any) -> redis.Redis:
-        """A synchronous client, to look at what is stored behind the store's back."""
+        """A synchronous client that reads what is stored, without the store."""
         return redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), **options)
 
     def dump(self) -> dict[bytes, Any]:
@@ -112,7 +112,7 @@ for _ in range(random.randrange(17_000)):  # not where another test worker begin
 
 
 def free_port() -> int:
-    """A port on which nothing listens, each time another one."""
+    """A port on which nothing listens, a different one each time."""
     for port in _PORTS:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -152,7 +152,7 @@ def server_binary(name: str) -> Path:
 
 
 def unavailable(message: str) -> NoReturn:
-    """Skip the test for want of a program; fail it where CI=true, which has to install it."""
+    """Skip the test because a program is missing; fail it with CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
@@ -160,7 +160,7 @@ def unavailable(message: str) -> NoReturn:
 
 @contextmanager
 def running(binary: Path, folder: Path, **options: str) -> Iterator[ServerProcess]:
-    """A server for the time of a with block."""
+    """A server during a with block."""
     server = ServerProcess(binary, folder, **options)
     try:
         yield server.start()

@@ -162,7 +162,7 @@ def test_two_folders_have_two_servers(folder: Path, tmp_path: Path) -> None:
         assert EmbeddedServer(tmp_path / ".adksess").running_port() == two.port
 
 
-def test_a_port_that_is_in_use_is_left_alone(folder: Path, valkey_url: str) -> None:
+def test_a_port_in_use_is_not_used(folder: Path, valkey_url: str) -> None:
     port = int(valkey_url.rpartition(":")[2].partition("/")[0])
     with socket.create_server(("127.0.0.1", 0)) as other:
         for taken in (port, other.getsockname()[1]):
@@ -222,7 +222,7 @@ def test_stopping_twice_is_harmless(folder: Path) -> None:
     assert not is_listening("127.0.0.1", server.port)
 
 
-def test_waiting_starts_do_not_block_each_other(folder: Path) -> None:
+def test_concurrent_starts_do_not_block_each_other(folder: Path) -> None:
     """Each shares the lock for a moment, to see whether the server runs."""
     holder = EmbeddedServer(folder)
     holder.start()

@@ -1,4 +1,4 @@
-"""The package's layout: which way imports run, what may import ADK, how long a module gets."""
+"""The package's layout: the direction of imports, what may import ADK, the length of modules."""
 
 import ast
 import keyword

@@ -1,4 +1,4 @@
-"""ADK's web server in a process of its own, the way a user starts it."""
+"""ADK's web server in its own process, as a user starts it."""
 
 import os
 import signal
@@ -26,9 +26,9 @@ main()
 
 
 def adksess(*args: object, default_port: int | None = None) -> list[str]:
-    """The command `adksess ARGS`; with `default_port`, as if Redis's default port were that.
+    """The command `adksess ARGS`; with `default_port`, as if that were Redis's default port.
 
-    Port 6379 is one for the whole machine, and may be somebody's: tests leave it alone.
+    Port 6379 may be in use on this machine: tests do not use it.
     """
     python = (
         ["-m", "adksess"] if default_port is None else ["-c", _AT_PORT.format(port=default_port)]
@@ -42,7 +42,7 @@ def adk(*args: object) -> list[str]:
 
 
 class WebServer:
-    """A server command, started and awaited, and the HTTP calls that a web UI makes."""
+    """A running server command, and the HTTP calls of a web UI."""
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:
         """`command` is without --port, which is added."""
@@ -102,14 +102,14 @@ class WebServer:
 
     @property
     def output(self) -> str:
-        """All that the process has printed."""
+        """The output of the process."""
         return self.log.read_text(errors="replace")
 
     def create(self, session: str, app: str = "remember", user: str = "ada") -> dict[str, Any]:
         return self._ok(self.http.post(f"/apps/{app}/users/{user}/sessions/{session}", json={}))
 
     def say(self, text: str, session: str, app: str = "remember", user: str = "ada") -> str:
-        """Send a message, return the agent's last words."""
+        """Send a message. Returns the agent's last text."""
         message = {"role": "user", "parts": [{"text": text}]}
         body = {"appName": app, "userId": user, "sessionId": session, "newMessage": message}
         events = self._ok(self.http.post("/run", json=body))
@@ -132,7 +132,7 @@ class WebServer:
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """The environment without anything that adksess or ADK reads of the machine."""
+    """The environment without variables that adksess or ADK reads."""
     dropped = ("ADKSESS_", "REDIS_", "GOOGLE_", "XDG_", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"}

@@ -44,11 +44,6 @@ class Connection:
     server: Server | None = None
     is_built_in: bool = False
 
-    @property
-    def is_on_command_line(self) -> bool:
-        """Whether an option named it: another terminal needs the same option."""
-        return self.origin.startswith("--")
-
 
 @dataclass(frozen=True)
 class ConnectionOptions:

@@ -1,4 +1,4 @@
-"""Agents in a folder, as ADK's loader and as their files tell."""
+"""Agents in a folder, by ADK's loader and by their files."""
 
 from pathlib import Path
 

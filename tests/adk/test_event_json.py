@@ -111,7 +111,7 @@ def test_an_event_that_breaks_a_validator_is_unreadable(fields: dict[str, object
 
 
 @pytest.mark.parametrize("line", [b"null", b'"x"', b"[]", b"1", b"{", b""])
-def test_a_line_that_is_no_event_is_unreadable(line: bytes) -> None:
+def test_a_line_that_is_not_an_event_is_unreadable(line: bytes) -> None:
     with pytest.raises(SessionUnreadable, match="event 3"):
         read_event(line, REF, 3)
 

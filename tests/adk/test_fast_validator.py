@@ -1,4 +1,4 @@
-"""The fast validator is used only where it reads what ADK reads."""
+"""The fast validator is used only if it reads the same events as ADK."""
 
 import logging
 from typing import Any
@@ -29,7 +29,7 @@ def _skips_a_field(schema: Any) -> Any:
 
 
 @needs_fast_validator
-def test_it_is_switched_off_when_it_reads_something_else(
+def test_it_is_switched_off_when_it_reads_another_event(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert fast_validator.build()
@@ -58,9 +58,7 @@ def _ignore_extra(schema: Any) -> None:
 
 
 @pytest.mark.parametrize("schema", [None, {}, {"type": "nothing"}, {"type": "any"}], ids=str)
-def test_any_schema_of_another_version_costs_speed_alone(
-    schema: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_schema_only_costs_speed(schema: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Event, "__pydantic_core_schema__", schema)
     assert fast_validator.build() is None
     monkeypatch.setattr(event_json, "FAST_VALIDATOR", fast_validator.build())

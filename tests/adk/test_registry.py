@@ -123,7 +123,7 @@ def test_a_services_package_that_hides_the_file_is_named(tmp_path: Path) -> None
     assert report.registered.is_ours
 
 
-def test_what_adk_logs_about_a_broken_file_is_passed_on(
+def test_what_adk_logs_about_a_broken_file_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "services.py").write_text("raise ValueError('broken on purpose')\n")

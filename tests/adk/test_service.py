@@ -1,4 +1,4 @@
-"""What ADK's REST API makes of the service, and the titles that the service gives."""
+"""The service in ADK's REST API, and the titles that it stores."""
 
 import time
 from pathlib import Path

@@ -92,7 +92,7 @@ class TestSessionFiles:
     def test_adk_run_resumes_it(
         self, cli: Run, target: redis.Redis, target_url: str, tmp_path: Path
     ) -> None:
-        async def talk() -> None:
+        async def converse() -> None:
             async with RedisSessionService(target_url) as service:
                 runner = Runner(app_name="remember", agent=remember, session_service=service)
                 await service.create_session(app_name="remember", user_id="ada", session_id="s")
@@ -103,7 +103,7 @@ class TestSessionFiles:
                     ):
                         pass
 
-        asyncio.run(talk())
+        asyncio.run(converse())
         path = tmp_path / "s.session.json"
         cli("export", "remember/ada/s", "--format", "adk", "--out", path, "-r", target_url)
         agents = tmp_path / "agents"
@@ -284,7 +284,7 @@ class TestReplay:
         path.write_text(path.read_text().replace("21.5", "22.5"))
         assert "1 failed" in _adk("test", agents, "--rootdir", str(tmp_path)).stdout
 
-    def test_a_file_of_somebody_else_is_not_overwritten(
+    def test_a_file_of_another_session_is_not_overwritten(
         self, cli: Run, concierge: Session, target_url: str, tmp_path: Path
     ) -> None:
         (tmp_path / "My_trip_to_Rome.json").write_text('{"events": []}')
@@ -379,7 +379,7 @@ def test_options_of_other_formats_are_rejected(
     assert (result.code, words[1] in result.err, result.out) == (2, True, "")
 
 
-def test_a_terminal_obeys_nothing_that_is_stored(target: redis.Redis, target_url: str) -> None:
+def test_stored_text_cannot_control_a_terminal(target: redis.Redis, target_url: str) -> None:
     store_session(target_url, session_id="odd", texts=("a\x9b31m b\u202e c",))
     words = ("export", "odd", "--format", "adk", "-r", target_url)
     with Terminal(*words) as terminal:

@@ -1,4 +1,4 @@
-"""ADK 2.13's web UI as a person uses it: what to click, and where to read."""
+"""Actions and texts of ADK 2.13's web UI."""
 
 import re
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""A person's chat in ADK's web UI, and the same sessions on the command line."""
+"""A chat in ADK's web UI, and the same sessions on the command line."""
 
 import json
 import signal

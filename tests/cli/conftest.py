@@ -1,4 +1,4 @@
-"""The commands on a real Valkey with nothing in it."""
+"""The commands on a real, empty Valkey."""
 
 import time
 from collections.abc import Iterator

@@ -60,7 +60,7 @@ def ids_in(run: Run) -> set[str]:
 
 
 def append_text(url: str, ref: SessionRef, text: str) -> None:
-    """Append one event to a session that is there."""
+    """Append one event to an existing session."""
 
     async def append() -> None:
         async with SessionStore(url) as store:

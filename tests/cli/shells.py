@@ -14,7 +14,7 @@ from pathlib import Path
 
 _SECONDS = 60
 
-# Completes as adksess does, however busy the machine; runs nothing, but prints what it would.
+# Completes as adksess does, with a long time limit; prints its arguments instead of running.
 _ADKSESS = f"""#!{sys.executable}
 import sys
 from adksess.cli import candidates
@@ -27,7 +27,7 @@ print("RAN", sys.argv[1:], "END")
 
 
 class InteractiveShell:
-    """A shell on a terminal of 200 columns; `seen` is what it printed and no call has read."""
+    """A shell on a terminal of 200 columns; `seen` is its output that was not read yet."""
 
     def __init__(self, name: str, command: list[str], folder: Path, env: dict[str, str]) -> None:
         self.name = name
@@ -74,7 +74,7 @@ class InteractiveShell:
 
 @contextmanager
 def interactive_shell(name: str, folder: Path, url: str) -> Iterator[InteractiveShell]:
-    """bash, zsh or fish without a user's settings, in an empty folder, ready for a command."""
+    """bash, zsh or fish without settings, in an empty folder, at its prompt."""
     bin_folder, home = folder / "bin", folder / "home"
     for path in (bin_folder, home, folder / "work"):
         path.mkdir()

@@ -228,7 +228,7 @@ def test_every_error_of_ours_has_an_exit_code() -> None:
     assert issubclass(AdksessError, errors.KNOWN)
 
 
-def test_an_error_text_is_printed_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_text_is_printed_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     code = fail(AdksessError("[bold]no[/] markup, \x1b[31mno colour\x07, :smile:\nnext line"))
     assert code is ExitCode.FAILED
     assert capsys.readouterr().err == (

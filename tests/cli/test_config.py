@@ -183,7 +183,7 @@ def test_the_default_is_changed_in_its_line(path: Path) -> None:
         ),
     ],
 )
-def test_a_first_default_stands_before_the_tables(path: Path, text: str, expected: str) -> None:
+def test_a_first_default_is_written_before_the_tables(path: Path, text: str, expected: str) -> None:
     write(path, text)
     set_default(path, "a")
     assert path.read_text() == expected
@@ -216,7 +216,7 @@ def test_another_layout_is_left_as_it_is(path: Path, text: str) -> None:
     assert path.read_text() == text
 
 
-def test_a_link_stays_a_link_and_keeps_its_mode(path: Path, tmp_path: Path) -> None:
+def test_a_symlink_and_its_mode_are_kept(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "dotfiles.toml"
     target.write_text(FULL)
     target.chmod(0o640)

@@ -265,7 +265,7 @@ def protected(config: Path, valkey_url: str, database: redis.Redis) -> str:
     ],
     ids=lambda words: words[0],
 )
-def test_a_protected_server_wants_its_name(
+def test_a_protected_server_asks_for_its_name(
     cli: Run, protected: str, words: list[str], database: redis.Redis
 ) -> None:
     before = database.get("session:demo:ada:session-1")
@@ -277,7 +277,7 @@ def test_a_protected_server_wants_its_name(
     assert cli(*words, "-s", protected, "--confirm", "prod").code == 0
 
 
-def test_a_protected_server_wants_its_name_before_sessions_are_replaced(
+def test_a_protected_server_asks_for_its_name_before_sessions_are_replaced(
     cli: Run, protected: str, valkey_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "export.ndjson"

@@ -1,4 +1,4 @@
-"""Live views on a terminal: they survive an outage of Redis, `q` and Ctrl-C end them."""
+"""Live views on a terminal: they continue after an outage of Redis; `q` and Ctrl-C end them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.mark.parametrize("view", _VIEWS)
-def test_an_outage_is_survived_and_q_quits(view: str, server: ServerProcess) -> None:
+def test_a_view_continues_after_an_outage_and_q_quits(view: str, server: ServerProcess) -> None:
     url = f"{server.url}?socket_timeout=1"
     with Terminal(*_VIEWS[view], env={"ADKSESS_REDIS_URL": url}) as terminal:
         terminal.wait_for("first" if view == "watch" else "hello there")

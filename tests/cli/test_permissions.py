@@ -34,7 +34,7 @@ def url(database: redis.Redis, valkey_url: str) -> str:
     ],
     ids=" ".join,
 )
-def test_no_right_to_read_is_not_nothing_there(
+def test_no_right_to_read_is_not_reported_as_no_sessions(
     run: Run, database: redis.Redis, url: str, words: list[str]
 ) -> None:
     for rights, says in (

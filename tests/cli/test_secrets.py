@@ -1,4 +1,4 @@
-"""A password in the URL shows up nowhere, whatever is done and whatever fails."""
+"""A password in the URL is never shown, whatever command runs or fails."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def not_redis() -> Iterator[int]:
-    """A port where something answers that is no Redis."""
+    """A port where a server other than Redis answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:

@@ -20,7 +20,7 @@ from tests.conftest import Run
         ["export", "-"],
     ],
 )
-def test_a_piped_name_never_stands_for_a_longer_one(
+def test_a_piped_name_never_selects_a_longer_one(
     run: Run, database: redis.Redis, valkey_url: str, words: list[str]
 ) -> None:
     store_session(valkey_url, session_id="chat-10", texts=("one", "two"))
@@ -102,7 +102,7 @@ def test_an_id_that_looks_like_a_name_is_piped_as_its_key(run: Run, valkey_url: 
     assert ids_in(run) == {"chat-10"}
 
 
-def test_what_would_mean_everything_is_refused(run: Run, valkey_url: str) -> None:
+def test_what_would_select_everything_is_rejected(run: Run, valkey_url: str) -> None:
     store_session(valkey_url)
     assert run("delete", "--idle", "0", "--yes").code == 2
     assert run("flush", "--yes", "-r", "").code == 2

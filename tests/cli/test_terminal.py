@@ -1,4 +1,4 @@
-"""What only a terminal shows: questions, live views, Ctrl-C, colors; and what a pipe must not."""
+"""Output on a terminal: questions, live views, Ctrl-C, colors; and none of that in a pipe."""
 
 import os
 import subprocess

@@ -39,7 +39,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """A backend with nothing in it, under a prefix of its own."""
+    """An empty backend, under its own prefix."""
     name = request.param
     if name == "memory":
         service = InMemorySessionService()

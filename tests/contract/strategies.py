@@ -1,8 +1,8 @@
-"""What hypothesis makes sessions of: any JSON, names, times."""
+"""Hypothesis strategies for sessions: any JSON, names, times."""
 
 from hypothesis import strategies as st
 
-# Surrogates have no UTF-8; test_odd_values has them one by one.
+# Surrogates have no UTF-8; test_odd_values tests them one by one.
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalars = st.one_of(
     st.none(),

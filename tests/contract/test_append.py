@@ -1,4 +1,4 @@
-"""Appending events: what is stored, what the session in hand becomes, what is refused."""
+"""Appending events: what is stored, how the caller's session changes, what is rejected."""
 
 import pytest
 from google.adk.errors.session_not_found_error import SessionNotFoundError
@@ -25,7 +25,7 @@ async def session(service: BaseSessionService) -> Session:
     return await service.create_session(app_name=APP, user_id=USER)
 
 
-async def test_the_session_in_hand_equals_the_one_read_back(
+async def test_the_callers_session_equals_the_stored_one(
     service: BaseSessionService, session: Session
 ) -> None:
     for number in range(5):
@@ -54,7 +54,7 @@ async def test_a_partial_event_is_not_stored(service: BaseSessionService, sessio
     assert (await stored(service, session)).events == []
 
 
-async def test_temp_state_stays_in_hand_and_is_never_stored(
+async def test_temp_state_stays_in_the_callers_session_and_is_never_stored(
     service: BaseSessionService, session: Session
 ) -> None:
     given = event(state={"kept": 1, "temp:scratch": [1]})
@@ -92,7 +92,7 @@ async def test_appending_after_a_delete_does_not_bring_the_session_back(
 
 
 @pytest.mark.parametrize("position", [0, 3, -1])
-async def test_an_event_delivered_again_is_skipped(
+async def test_a_duplicate_event_is_not_stored(
     service: BaseSessionService, session: Session, position: int
 ) -> None:
     given = [event(f"event {n}", state={"last": n, "user:last": n}) for n in range(6)]
@@ -105,7 +105,7 @@ async def test_an_event_delivered_again_is_skipped(
     assert await stored(service, session) == before
 
 
-async def test_an_old_event_delivered_again_to_a_stale_copy_leaves_the_copy_alone(
+async def test_a_duplicate_appended_to_a_stale_copy_does_not_change_the_copy(
     service: BaseSessionService, session: Session
 ) -> None:
     stale = await stored(service, session)
@@ -126,7 +126,7 @@ async def test_different_events_with_one_id_are_kept(
     assert found == session
 
 
-async def test_events_without_an_id_are_told_apart_by_their_content(
+async def test_events_without_an_id_are_compared_by_content(
     service: BaseSessionService, session: Session
 ) -> None:
     for text in ("one", "two", "one"):

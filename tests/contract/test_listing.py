@@ -1,4 +1,4 @@
-"""Listing sessions: whose, in which order, with what in them."""
+"""Listing sessions: which ones, in which order, with which fields."""
 
 from google.adk.sessions.base_session_service import BaseSessionService
 
@@ -11,7 +11,7 @@ async def create(service: BaseSessionService, user: str, session_id: str, at: fl
     await service.append_event(session, event(timestamp=at, state={"at": at}))
 
 
-async def test_a_list_holds_state_and_no_events(service: BaseSessionService) -> None:
+async def test_listed_sessions_have_state_and_no_events(service: BaseSessionService) -> None:
     session = await service.create_session(
         app_name="demo", user_id="ada", state={"a": [], "app:b": 1.0, "user:c": None}
     )

@@ -1,4 +1,4 @@
-"""Values that a JSON store is easily wrong about, in state, events and names."""
+"""Values that a JSON store easily changes, in state, events and names."""
 
 import math
 from datetime import UTC, datetime
@@ -118,7 +118,7 @@ async def test_a_number_longer_than_python_prints(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("scope", ["", "app:", "user:"])
-async def test_every_key_is_told_from_every_other(backend: Backend, scope: str) -> None:
+async def test_every_key_is_distinct(backend: Backend, scope: str) -> None:
     service = backend.service
     session = await service.create_session(app_name=APP, user_id=USER)
     for number, key in enumerate(KEYS):
@@ -231,7 +231,7 @@ async def test_values_that_json_has_not_become_what_adk_makes_of_them(backend: B
 
 
 @pytest.mark.parametrize("backend", IN_REDIS, indirect=True)
-async def test_what_cannot_be_stored_is_refused_before_anything_is_written(
+async def test_what_cannot_be_stored_is_rejected_before_anything_is_written(
     backend: Backend,
 ) -> None:
     session = await backend.service.create_session(app_name=APP, user_id=USER)
@@ -273,7 +273,7 @@ NAMES = [
 ]
 
 
-async def test_hostile_names_never_meet(service: BaseSessionService) -> None:
+async def test_hostile_names_never_collide(service: BaseSessionService) -> None:
     names = [(app, user) for app in NAMES[:6] for user in NAMES] + [(app, "u") for app in NAMES]
     names = list(dict.fromkeys(names))
     for number, (app, user) in enumerate(names):
@@ -295,7 +295,7 @@ async def test_hostile_names_never_meet(service: BaseSessionService) -> None:
         assert {one.user_id for one in of_app} == {u for a, u in names if a == app}
 
 
-async def test_hostile_session_ids_never_meet(service: BaseSessionService) -> None:
+async def test_hostile_session_ids_never_collide(service: BaseSessionService) -> None:
     ids = [name for name in NAMES if name.strip()]
     for session_id in ids:
         session = await service.create_session(app_name=APP, user_id=USER, session_id=session_id)

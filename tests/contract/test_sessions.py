@@ -37,7 +37,7 @@ async def test_a_blank_id_is_replaced_by_a_new_one(
     assert first.id != second.id
 
 
-async def test_white_space_around_an_id_does_not_count(service: BaseSessionService) -> None:
+async def test_white_space_around_an_id_is_removed(service: BaseSessionService) -> None:
     session = await service.create_session(app_name=APP, user_id=USER, session_id="  s1\n")
     assert session.id == "s1"
     await service.append_event(session, event())
@@ -49,7 +49,9 @@ async def test_white_space_around_an_id_does_not_count(service: BaseSessionServi
     assert await service.get_session(app_name=APP, user_id=USER, session_id="s1") is None
 
 
-async def test_a_taken_id_is_refused_and_nothing_is_written(service: BaseSessionService) -> None:
+async def test_an_existing_id_is_rejected_and_nothing_is_written(
+    service: BaseSessionService,
+) -> None:
     session = await service.create_session(
         app_name=APP, user_id=USER, session_id="s1", state={"a": 1, "app:x": 1, "user:y": 1}
     )
@@ -128,7 +130,7 @@ async def test_what_one_instance_writes_another_reads(backend: Backend) -> None:
     assert await other.get_session(app_name=APP, user_id=USER, session_id=session.id) == session
 
 
-async def test_a_session_in_hand_is_a_copy(service: BaseSessionService) -> None:
+async def test_a_returned_session_is_a_copy(service: BaseSessionService) -> None:
     session = await service.create_session(app_name=APP, user_id=USER, state={"list": [1]})
     session.state["list"].append(2)
     session.state["other"] = 1
@@ -137,5 +139,5 @@ async def test_a_session_in_hand_is_a_copy(service: BaseSessionService) -> None:
     assert found.state == {"list": [1]}
 
 
-async def test_flush_is_there(service: BaseSessionService) -> None:
+async def test_flush_can_be_called(service: BaseSessionService) -> None:
     await service.flush()

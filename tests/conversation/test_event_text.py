@@ -1,4 +1,4 @@
-"""Everything that happens in an event has words."""
+"""Every kind of event has a description."""
 
 from typing import Any
 

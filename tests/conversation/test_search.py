@@ -1,4 +1,4 @@
-"""Search against a plain scan: whatever the text, however JSON escapes it."""
+"""Search against a plain scan: for any text, in any JSON escape."""
 
 import json
 from collections.abc import Iterator

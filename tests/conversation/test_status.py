@@ -1,4 +1,4 @@
-"""The status of conversations that ADK's Runner held, and of odd ones."""
+"""The status of conversations by ADK's Runner, and of unusual ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -220,7 +220,7 @@ async def test_a_long_history_is_not_read(url: str) -> None:
         assert (await read_statuses(store, [REF]))[REF].status is Status.UNANSWERED
 
 
-def test_state_changes_and_summaries_are_no_messages() -> None:
+def test_state_changes_and_summaries_are_not_messages() -> None:
     answered = [_said("user", "hi"), _said("helper", "hello")]
     renamed = {"author": "user", "actions": {"state_delta": {"a": 1}}}
     assert session_status([*answered, renamed]).status is Status.OK
@@ -228,7 +228,7 @@ def test_state_changes_and_summaries_are_no_messages() -> None:
     assert session_status([]).status is Status.OK
 
 
-def test_a_rewound_failure_is_none() -> None:
+def test_a_rewound_failure_does_not_count() -> None:
     failed = {"author": "helper", "invocation_id": "i2", "error_code": "X"}
     rewind = {"author": "user", "actions": {"rewind_before_invocation_id": "i2"}}
     before = [

@@ -1,4 +1,4 @@
-"""Tail: every event that is appended is given once, in order, whatever else happens."""
+"""Tail: every appended event is returned once and in order."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ async def store(valkey_url: str) -> AsyncIterator[SessionStore]:
         yield opened
 
 
-async def test_a_storm_of_writers_is_given_whole_and_in_order(store: SessionStore) -> None:
+async def test_events_of_many_writers_are_complete_and_in_order(store: SessionStore) -> None:
     """Old, new, long and re-created sessions, written by eight tasks while a ninth follows."""
     refs = [SessionRef(f"app{n % 3}", f"user{n % 5}", f"s{n}") for n in range(40)]
     for ref in refs[:20]:

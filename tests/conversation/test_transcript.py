@@ -1,4 +1,4 @@
-"""Transcripts: whole documents, and nothing in them runs or breaks out of its place."""
+"""Transcripts: whole documents, and stored text is never code or markup."""
 
 from html.parser import HTMLParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, which loses what a network loses."""
+"""A TCP proxy in front of a server, with the faults of a network."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -43,7 +43,7 @@ async def stored(service: RedisSessionService, session: Session) -> Session | No
 
 
 async def cancelled(call: Coroutine[Any, Any, Any], steps: int) -> bool:
-    """Run a call, cancel it after some steps of the event loop. Whether it was cancelled."""
+    """Run a call and cancel it after some steps of the event loop. True if it was cancelled."""
     task = asyncio.create_task(call)
     for _ in range(steps):
         await asyncio.sleep(0)
@@ -56,7 +56,7 @@ async def cancelled(call: Coroutine[Any, Any, Any], steps: int) -> bool:
 
 @pytest.mark.parametrize("policy", ["append", "reject"])
 async def test_order_on_an_uneven_network(valkey_url: str, policy: str) -> None:
-    """The connection of a repeated request may be quicker than that of the first one."""
+    """The connection of a second request may be faster than that of the first one."""
     chance = random.Random(7)
     interrupted = 0
 
@@ -104,7 +104,7 @@ async def test_exactly_once_wherever_the_cancellation_comes(
 
 
 async def test_a_large_event(service: RedisSessionService) -> None:
-    """More than the buffers of the socket hold: it is cancelled while it is being sent."""
+    """Larger than the buffers of the socket, so it is cancelled while it is being sent."""
     session = await service.create_session(app_name=APP, user_id=USER)
     for steps in range(1, 8):
         sent = event(f"{steps} " + "x" * 5_000_000)
@@ -201,7 +201,7 @@ async def test_a_failed_write_is_reported(
 
 
 async def test_creates_and_deletes_are_completed_too(service: RedisSessionService) -> None:
-    """Else a late one could create again what was deleted since, or delete what is new."""
+    """Otherwise a late create restores a deleted session, or a late delete removes a new one."""
     for steps in range(1, 12):
         named = {"app_name": APP, "user_id": USER, "session_id": f"s{steps}"}
         await cancelled(service.create_session(**named, state={"n": steps}), steps)

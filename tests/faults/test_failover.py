@@ -1,4 +1,4 @@
-"""Another server takes over the address: connections to the old one are given up."""
+"""Another server takes over the address: connections to the old one are closed."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Start = Callable[..., ServerProcess]
 
 
 @pytest.mark.parametrize("becomes", ["read-only", "without its primary"])
-async def test_one_name_for_two_servers(start: Start, becomes: str) -> None:
+async def test_the_address_moves_to_another_server(start: Start, becomes: str) -> None:
     old = start("old", repl_diskless_sync_delay="0")
     new = start("new", replicaof=f"127.0.0.1 {old.port}")
     with old.client() as old_client, new.client() as new_client:
@@ -49,7 +49,7 @@ async def test_one_name_for_two_servers(start: Start, becomes: str) -> None:
         wait_until(lambda: len(old_client.client_list(_type="normal")) == 1)
 
 
-async def test_a_server_that_loads_has_lost_the_address(start: Start) -> None:
+async def test_connections_to_a_loading_server_are_dropped(start: Start) -> None:
     old, new = start("old", appendonly="yes", key_load_delay="0"), start("new")
     with old.client() as old_client:
         old_client.execute_command("DEBUG", "POPULATE", 20_000, "key", 200)

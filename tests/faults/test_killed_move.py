@@ -95,7 +95,7 @@ async def test_a_killed_server_has_each_session_once(durable: ServerProcess) -> 
 
 
 async def _refs(store: SessionStore) -> Any:
-    """Scan, again if the server is not there yet."""
+    """Scan, and retry until the server has started."""
     while True:
         try:
             found = [list(set(batch)) async for batch in store.scan_refs()]

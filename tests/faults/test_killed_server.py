@@ -1,4 +1,4 @@
-"""A server that is killed: what was acknowledged is there once, and the service goes on."""
+"""A server that is killed: each acknowledged event is stored once, and the service continues."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerPro
 
 @pytest.mark.slow
 async def test_killed_ten_times_in_mid_load(server: ServerProcess) -> None:
-    # without retries of our own, so that each kill is felt
+    # without retries of our own, so that each kill causes an error
     service = RedisSessionService(store=SessionStore(server.url, retries=0))
     await service.create_session(app_name=APP, user_id=USER, session_id="s")
     acknowledged: list[str] = []
@@ -81,7 +81,7 @@ def restart(server: ServerProcess) -> None:
     wait_until(server.answers)
 
 
-async def test_the_service_goes_on_when_the_server_is_back(server: ServerProcess) -> None:
+async def test_the_service_works_when_the_server_is_back(server: ServerProcess) -> None:
     service = RedisSessionService(server.url)
     session = await service.create_session(app_name=APP, user_id=USER)
     server.kill()

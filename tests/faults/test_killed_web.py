@@ -40,7 +40,7 @@ root_agent = Counter(name="counter")
 """
 
 
-def test_the_session_goes_on_after_a_kill(tmp_path: Path, valkey_url: str) -> None:
+def test_the_session_can_be_continued_after_a_kill(tmp_path: Path, valkey_url: str) -> None:
     agent = tmp_path / "agents" / "counter"
     agent.mkdir(parents=True)
     (agent / "__init__.py").write_text("")

@@ -1,4 +1,4 @@
-"""Event loops, threads and cancelled tasks: what ADK's runners do to a session service."""
+"""Event loops, threads and cancelled tasks: how ADK's runners use a session service."""
 
 import asyncio
 import gc
@@ -156,7 +156,7 @@ def test_a_loop_closed_in_the_midst_of_a_call(valkey_url: str) -> None:
     assert connections(valkey_url) == 0
 
 
-async def test_cancelled_reads_leave_no_answer_to_the_next_call(
+async def test_a_cancelled_reads_reply_does_not_reach_the_next_call(
     service: RedisSessionService,
 ) -> None:
     for user in ("ada", "bob"):

@@ -1,4 +1,4 @@
-"""Connections cut before, within and after an answer: nothing is lost, and nothing is twice."""
+"""Connections cut before, within and after an answer: nothing is lost or stored twice."""
 
 import asyncio
 import random
@@ -69,7 +69,7 @@ async def test_one_cut_is_not_noticed(shared_url: str, cut: str) -> None:
 
 
 @pytest.mark.parametrize("cut", CUTS)
-async def test_a_create_whose_answer_is_lost_is_no_conflict(shared_url: str, cut: str) -> None:
+async def test_a_retried_create_is_not_a_conflict(shared_url: str, cut: str) -> None:
     network = Switch()
     async with service_behind(shared_url, network) as (service, _):
         await service.get_user_state(app_name=APP, user_id=USER)
@@ -83,7 +83,7 @@ async def test_a_create_whose_answer_is_lost_is_no_conflict(shared_url: str, cut
             await service.create_session(app_name=APP, user_id=USER, session_id="s1")
 
 
-async def test_a_write_that_was_given_up_can_be_repeated(shared_url: str) -> None:
+async def test_a_failed_write_can_be_repeated(shared_url: str) -> None:
     """An unknown outcome is an error and does not change the session object; a retry settles it."""
     network = Switch()
     async with service_behind(shared_url, network) as (service, _):
@@ -108,7 +108,7 @@ async def test_a_write_that_was_given_up_can_be_repeated(shared_url: str) -> Non
         assert len(found.events) == 21
 
 
-async def test_a_lost_answer_is_no_conflict_with_oneself(shared_url: str) -> None:
+async def test_a_retried_append_is_not_a_conflict(shared_url: str) -> None:
     network = Switch()
     query = "?conflict=reject"
     async with service_behind(shared_url, network, query) as (service, _):
@@ -196,7 +196,7 @@ async def test_a_thousand_appends_under_random_cuts(
         assert numbers == sorted(numbers)
         assert session.state[f"w{writer}"] == numbers[-1]
         if writers_per_session == 1:
-            in_hand = set(texts(hand))
-            assert acknowledged & set(mine) <= in_hand <= set(mine)
-            if in_hand == set(mine):
+            held = set(texts(hand))
+            assert acknowledged & set(mine) <= held <= set(mine)
+            if held == set(mine):
                 assert hand == session

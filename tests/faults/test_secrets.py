@@ -29,7 +29,7 @@ CLOSED = [
 
 
 async def everything_said(url: str, log: pytest.LogCaptureFixture) -> str:
-    """All that a service says of itself, of its failure and to the log."""
+    """The repr, the errors and the log of a service."""
     log.set_level(logging.DEBUG)
     service = RedisSessionService(store=SessionStore(url, retries=1))
     said = [repr(service), str(service), repr(service.store), repr(service.store.settings)]
@@ -42,7 +42,7 @@ async def everything_said(url: str, log: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.parametrize("url", CLOSED)
-async def test_nothing_is_said_of_it_when_nothing_answers(
+async def test_no_password_in_errors_of_a_failed_connection(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = await everything_said(url.format(secret=SECRET, port=free_port()), caplog)
@@ -70,7 +70,7 @@ async def test_no_secret_in_errors_of_the_server(
     assert STORED not in said
 
 
-async def test_a_stored_text_is_in_no_error(tmp_path: Path) -> None:
+async def test_no_stored_text_in_errors(tmp_path: Path) -> None:
     with running(valkey_binary(), tmp_path) as server:
         async with RedisSessionService(server.url) as service:
             session = await service.create_session(app_name="demo", user_id="ada", session_id="s")

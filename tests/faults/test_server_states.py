@@ -31,29 +31,29 @@ async def test_a_full_server(start: Start) -> None:
             with pytest.raises(ServerUnavailable, match="out of memory") as error:
                 await fill()
             assert "secret" not in str(error.value)
-            client.config_set("maxmemory", "1mb")  # fuller still, whatever the buffers do
+            client.config_set("maxmemory", "1mb")  # far below, since the size of buffers changes
             before = client.get(KEY)
             assert before is not None
             assert json.loads(before)["event_count"] == len(session.events) > 0
 
-            in_hand = session.model_copy(deep=True)
+            unchanged = session.model_copy(deep=True)
             given = event("more", state={"a": 1, "app:a": 1, "user:a": 1})
             with pytest.raises(ServerUnavailable, match="out of memory"):
                 await service.append_event(session, given)
             with pytest.raises(ServerUnavailable, match="out of memory"):
                 await service.create_session(app_name=APP, user_id=USER, state={"app:a": 1})
             assert client.get(KEY) == before
-            assert session == in_hand
+            assert session == unchanged
             assert client.exists("app_state:demo", "user_state:demo:ada") == 0
             assert client.zcard("user_sessions:demo:ada") == 1
             found = await service.get_session(app_name=APP, user_id=USER, session_id="s")
-            assert found == in_hand
+            assert found == unchanged
 
             client.config_set("maxmemory", "100mb")
             await service.append_event(session, given)
             found = await service.get_session(app_name=APP, user_id=USER, session_id="s")
             assert found == session
-            assert len(session.events) == len(in_hand.events) + 1
+            assert len(session.events) == len(unchanged.events) + 1
 
 
 async def test_a_read_only_replica(start: Start) -> None:

@@ -108,7 +108,7 @@ async def test_a_thousand_calls_at_once_wait_for_a_connection(valkey_url: str) -
         assert len(listed.sessions) == 250
 
 
-async def test_max_connections_in_the_url_is_kept(valkey_url: str) -> None:
+async def test_max_connections_in_the_url_is_the_limit(valkey_url: str) -> None:
     url = f"{valkey_url}?max_connections=3&client_name=few"
     async with RedisSessionService(url, prefix=f"t{uuid.uuid4().hex}:") as service:
         names = [f"s{n}" for n in range(100)]

@@ -1,4 +1,4 @@
-"""What is handed out: the sdist, and the wheel built from it, installed and run."""
+"""The sdist, and the wheel built from it, installed and run."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that was built from it alone."""
+    """A folder with the sdist, and the wheel that was built only from it."""
     folder = tmp_path_factory.mktemp("dist")
     # The build backend of the development environment, so that no network is needed.
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
@@ -35,7 +35,7 @@ def sources(folder: str) -> set[str]:
     }
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
+def test_the_wheel_has_only_the_package(dist: Path) -> None:
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         metadata = message_from_bytes(

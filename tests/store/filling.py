@@ -1,4 +1,4 @@
-"""Sessions with plain text events, for the tests of what reads them."""
+"""Sessions with text events, for tests that read them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whether documents and indexes agree: what an audit finds, and what `fix` does about it."""
+"""An audit of documents and indexes: what it finds, and what `fix` repairs."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Commands in a log: keys, never values or secrets."""
+"""Commands in a log: with keys, without values and secrets."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`conflict=reject`: a turn that was begun on an older history is refused."""
+"""`conflict=reject`: a turn that began with an older history is rejected."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -32,24 +32,24 @@ async def read(service: RedisSessionService, **config: Any) -> Session:
     return found
 
 
-async def test_the_later_of_two_turns_is_refused(service: RedisSessionService) -> None:
+async def test_the_later_of_two_turns_is_rejected(service: RedisSessionService) -> None:
     first = await service.create_session(app_name=APP, user_id=USER, session_id="s")
     second = await read(service)
     await service.append_event(first, event("one", state={"a": 1}))
-    refused = event("two", state={"a": 2, "app:b": 2, "user:c": 2, "temp:d": 2})
+    rejected = event("two", state={"a": 2, "app:b": 2, "user:c": 2, "temp:d": 2})
     with pytest.raises(StaleSessionError, match="has 1 events, 0 were expected"):
-        await service.append_event(second, refused)
+        await service.append_event(second, rejected)
     assert second.events == []
     assert second.state == {}
-    assert refused.actions.state_delta == {"a": 2, "app:b": 2, "user:c": 2, "temp:d": 2}
+    assert rejected.actions.state_delta == {"a": 2, "app:b": 2, "user:c": 2, "temp:d": 2}
     found = await read(service)
     assert texts(found) == ["one"]
     assert found.state == {"a": 1}
-    await service.append_event(found, refused)
+    await service.append_event(found, rejected)
     assert texts(await read(service)) == ["one", "two"]
 
 
-async def test_one_writer_goes_on_for_ever(service: RedisSessionService) -> None:
+async def test_one_writer_has_no_conflict_with_itself(service: RedisSessionService) -> None:
     session = await service.create_session(app_name=APP, user_id=USER, session_id="s")
     for number in range(5):
         await service.append_event(session, event(f"{number}"))
@@ -60,7 +60,7 @@ async def test_one_writer_goes_on_for_ever(service: RedisSessionService) -> None
     assert len((await read(service)).events) == 11
 
 
-async def test_a_duplicate_is_no_conflict(service: RedisSessionService) -> None:
+async def test_a_duplicate_is_not_a_conflict(service: RedisSessionService) -> None:
     session = await service.create_session(app_name=APP, user_id=USER, session_id="s")
     stale = await read(service)
     given = event("once")

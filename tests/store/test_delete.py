@@ -1,4 +1,4 @@
-"""Purging: every session goes, its index entry with it, and nothing else does."""
+"""Purging: every session and its index entry are deleted, and nothing else."""
 
 import asyncio
 import uuid
@@ -42,7 +42,7 @@ async def fill(store: SessionStore, users: int, sessions: int, app: str = "demo"
 
 
 async def purged(store: SessionStore, *chosen: str | None) -> tuple[int, int, list[str]]:
-    """Purge; how many sessions went, their bytes, and the ids of what could not be read."""
+    """Purge. Returns the number of sessions, their bytes, and the ids of unreadable ones."""
     batches = [batch async for batch in store.purge(*chosen)]
     unreadable = [session.ref.session_id for batch in batches for session in batch.unreadable]
     return sum(b.sessions for b in batches), sum(b.size_bytes for b in batches), unreadable
@@ -74,7 +74,7 @@ async def test_names_with_separators_escapes_and_letters_of_all_kinds(
     assert left(client, store) == set()
 
 
-async def test_only_what_is_chosen(store: SessionStore, client: Any) -> None:
+async def test_only_the_selected_sessions(store: SessionStore, client: Any) -> None:
     for app in ("demo", "demo2", "demo:2"):
         await fill(store, users=2, sessions=2, app=app)
     assert (await purged(store, "demo", "user1"))[0] == 2
@@ -88,7 +88,7 @@ async def test_only_what_is_chosen(store: SessionStore, client: Any) -> None:
     assert len([key for key in left(client, store) if b"user_sessions:" in key]) == 1
 
 
-async def test_indexed_values_that_are_no_sessions_are_kept(
+async def test_indexed_values_that_are_not_sessions_are_kept(
     store: SessionStore, client: Any
 ) -> None:
     await fill(store, users=1, sessions=4)
@@ -125,7 +125,7 @@ async def test_an_id_that_is_not_text_names_no_session(store: SessionStore, clie
     assert left(client, store) == {foreign}
 
 
-async def test_an_index_of_another_type_is_passed_over(store: SessionStore, client: Any) -> None:
+async def test_an_index_of_another_type_is_skipped(store: SessionStore, client: Any) -> None:
     await fill(store, users=1, sessions=1)
     foreign = store.keys.user_sessions("other", "tool")
     client.set(foreign, "text")

@@ -206,7 +206,7 @@ SAMPLE = encode(document({"a": [1, "\n"]}, [{"b": 'x"y'}, {"c": None}]))
 
 @given(st.data())
 def test_any_damage_is_an_error_or_a_document(data: st.DataObject) -> None:
-    """Bytes cut out, put in and changed: never another exception, never a hang."""
+    """Bytes cut out, put in and changed: no other exception and no hang."""
     value = bytearray(SAMPLE)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(value)))

@@ -93,7 +93,7 @@ class TestPut:
             assert await store.put([saved], replace=overwrite) == [PutResult.WRONG_TYPE]
             assert client.lrange(key, 0, -1) == [b"x"]
 
-    async def test_what_is_no_document_is_rejected(self, store: SessionStore) -> None:
+    async def test_a_value_that_is_not_a_document_is_rejected(self, store: SessionStore) -> None:
         with pytest.raises(SessionUnreadable, match="'s1' of user 'ada'"):
             await store.put([StoredValue(REF, b"no session", None)])
         assert await store.value(REF) is None

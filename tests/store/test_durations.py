@@ -37,7 +37,7 @@ def test_reading(text: str, seconds: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "-1", "1.5h", "h", "7  d", "1y", "2 hourz", "d7", "٣", "3651d", "9" * 5_000]
 )
-def test_what_is_no_duration(text: str) -> None:
+def test_invalid_durations(text: str) -> None:
     with pytest.raises(InvalidDuration):
         parse_duration(text)
 

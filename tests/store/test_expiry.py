@@ -1,4 +1,4 @@
-"""When sessions expire, and the index of a user's sessions beside them."""
+"""When sessions expire, and the entries of the user's index."""
 
 import time
 import uuid
@@ -102,7 +102,7 @@ async def test_a_store_without_expiry(client: redis.Redis, valkey_url: str) -> N
         assert Clocks(client, store)() == (-1, -1, -1)
 
 
-async def test_an_expiry_of_nothing(store: SessionStore) -> None:
+async def test_the_expiry_of_a_missing_session(store: SessionStore) -> None:
     assert await store.set_expiry(REF, 60) is False
 
 

@@ -1,4 +1,4 @@
-"""What a server says of itself, also where it says little."""
+"""What a server reports about itself, even with few permissions."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -151,10 +151,10 @@ async def test_a_repair_keeps_a_newer_score(store: SessionStore, indexes: Indexe
     assert indexes.recency()[REF] == newer > 1_000
 
 
-async def test_entries_of_expired_sessions_stay_few_where_nobody_lists(
+async def test_stale_entries_stay_few_without_listings(
     client: Any, store: SessionStore, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A workload of short sessions: deleted by hand here, which is what an expiry comes to."""
+    """A workload of short sessions: deleted by hand here, which has the effect of an expiry."""
     monkeypatch.setattr(write, "sample_size", lambda: 8)
     key = store.keys.session
     for user in range(200):

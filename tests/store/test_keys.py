@@ -1,4 +1,4 @@
-"""Each key as a literal, and the way back from it."""
+"""Each key as a literal, and parsing it."""
 
 import pytest
 from hypothesis import example, given
@@ -89,7 +89,7 @@ def test_keys_that_are_not_a_session_of_ours(key: bytes) -> None:
     assert Keys().parse_session(key) is None
 
 
-def test_a_name_that_is_not_unicode_is_refused() -> None:
+def test_a_name_that_is_not_unicode_is_rejected() -> None:
     with pytest.raises(InvalidName, match="lone surrogate"):
         Keys().session(SessionRef("a", "half \ud83d", "c"))
 
@@ -108,7 +108,7 @@ def test_no_two_sessions_share_a_key(
 
 @given(st.binary(max_size=60) | st.binary(max_size=40).map(b"session:".__add__))
 def test_the_parser_takes_any_bytes(key: bytes) -> None:
-    """What it takes for a session's key is the very key that it would write."""
+    """A key that is parsed as a session is the key that would be written for it."""
     keys = Keys()
     ref = keys.parse_session(key)
     assert ref is None or keys.session(ref) == key

@@ -195,7 +195,7 @@ async def test_concurrent_appends_convert_a_document_once(
 
 
 @pytest.mark.parametrize("size", [0, 100, 40_000, 400_000])
-async def test_any_earlier_event_is_known_again_after_a_lost_answer(
+async def test_any_earlier_event_is_found_after_a_lost_reply(
     store: SessionStore, size: int
 ) -> None:
     await store.create(REF)
@@ -208,7 +208,7 @@ async def test_any_earlier_event_is_known_again_after_a_lost_answer(
         assert appended.event_count == 12
 
 
-async def test_part_of_an_event_is_no_duplicate(store: SessionStore) -> None:
+async def test_a_part_of_an_event_is_not_a_duplicate(store: SessionStore) -> None:
     """A stored text may hold the very bytes of another event."""
     await store.create(REF)
     small = json_bytes({"a": 1})
@@ -219,8 +219,8 @@ async def test_part_of_an_event_is_no_duplicate(store: SessionStore) -> None:
     assert (await store.append(REF, small, timestamp=5.0)).is_duplicate
 
 
-async def test_conversion_gives_way_to_another_writer(valkey_url: str, store: SessionStore) -> None:
-    """Another append comes in between the reading of a foreign document and its replacement."""
+async def test_another_writer_wins_over_a_conversion(valkey_url: str, store: SessionStore) -> None:
+    """Another append comes between the read of a foreign document and its replacement."""
     came_between = False
 
     def connect(settings: Settings) -> Client:

@@ -23,7 +23,7 @@ APPS = ("echo", "support", "a:b")
 
 @pytest.fixture(autouse=True)
 def _large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every database count as a large one."""
+    """Treat every database as a large one."""
     monkeypatch.setattr(recency, "SMALL", 0)
 
 
@@ -81,7 +81,7 @@ async def test_the_index_answers_as_a_scan_does(store: SessionStore, seconds: fl
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("limit", [1, 2, 7, 50, 200])
 @pytest.mark.parametrize("use_scan", [False, True])
-async def test_pages_have_no_gaps_and_no_repetitions(
+async def test_pages_have_no_gaps_and_no_duplicates(
     store: SessionStore, *, limit: int, reverse: bool, use_scan: bool
 ) -> None:
     await write(store, specs(60, seconds=5.0))

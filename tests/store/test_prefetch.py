@@ -1,4 +1,4 @@
-"""Fetching ahead keeps the order, stops where the consumer stops, and hides no error."""
+"""Prefetching keeps the order, stops when the consumer stops, and hides no error."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -83,7 +83,7 @@ async def test_a_cancelled_consumer_leaves_nothing_running() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_a_source_that_loses_a_cancellation_ends_all_the_same() -> None:
+async def test_a_source_that_loses_a_cancellation_still_ends() -> None:
     async def deaf() -> AsyncGenerator[int, None]:
         for number in range(1_000):
             with suppress(asyncio.CancelledError):

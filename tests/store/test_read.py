@@ -1,4 +1,4 @@
-"""Read one session: whole, its newest events alone, and the state it shares."""
+"""Read one session: whole, only its newest events, and the state it shares."""
 
 import json
 

@@ -22,7 +22,7 @@ async def _stored(store: SessionStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "expected"),
     [
         ("8e42bb02", [BOB]),
         ("8e42bb", [BOB]),
@@ -43,11 +43,11 @@ async def _stored(store: SessionStore) -> None:
         ("\ud800", []),
     ],
 )
-async def test_a_name(store: SessionStore, name: str, meant: list[SessionRef]) -> None:
+async def test_a_name(store: SessionStore, name: str, expected: list[SessionRef]) -> None:
     if name.startswith("session:"):
         name = store.settings.prefix + name
     (found,) = await store.find([name])
-    assert sorted(found) == sorted(meant)
+    assert sorted(found) == sorted(expected)
 
 
 async def test_a_whole_id_wins_over_longer_ones(store: SessionStore) -> None:
@@ -60,7 +60,7 @@ async def test_a_prefix_needs_some_letters(store: SessionStore) -> None:
     assert await store.find([BOB.session_id[: MIN_PREFIX + 1]]) == [[BOB]]
 
 
-async def test_an_exact_name_is_no_prefix(store: SessionStore) -> None:
+async def test_an_exact_name_is_not_a_prefix(store: SessionStore) -> None:
     names = ["8e42bb", "8e42bb02", "demo/bob/8e42bb02"]
     assert await store.find(names, exact=True) == [[], [BOB], [BOB]]
 

@@ -1,4 +1,4 @@
-"""Redis URLs: what they say, what they hide, what is wrong with them."""
+"""Redis URLs: parsing, redaction, errors."""
 
 import pytest
 from redis.asyncio import (
@@ -24,7 +24,7 @@ def test_defaults() -> None:
     assert settings.options == {}
 
 
-def test_own_options_stand_in_the_query_and_keywords_win() -> None:
+def test_our_options_are_read_from_the_query_and_keywords_win() -> None:
     url = "redis://host/3?ttl=7d&prefix=prod:&conflict=reject&socket_timeout=2"
     settings = Settings.parse(url)
     assert (settings.ttl, settings.prefix, settings.conflict) == (604_800, "prod:", "reject")

@@ -1,4 +1,4 @@
-"""A busy event loop must not look like a server that does not answer."""
+"""A busy event loop is not reported as a server that does not answer."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ async def test_a_wait_ends_with_the_time() -> None:
             await asyncio.Event().wait()
 
 
-async def test_a_block_in_time_goes_on() -> None:
+async def test_a_block_within_the_limit_continues() -> None:
     async with LoopTimeout(60):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Documents that cannot be read: named, left untouched, and no other session hidden by them."""
+"""Documents that cannot be read: named and not changed; other sessions stay readable."""
 
 import json
 
@@ -107,7 +107,7 @@ async def test_one_bad_event_among_a_thousand_is_named(
     assert len(json.loads(value)["events"]) == 1_001
 
 
-async def test_what_a_newer_adk_added_to_an_event_itself_is_no_obstacle(
+async def test_unknown_fields_of_a_newer_adk_are_accepted(
     store: SessionStore, service: RedisSessionService
 ) -> None:
     await service.create_session(app_name=APP, user_id=USER, session_id="s")

@@ -124,7 +124,7 @@ async def test_the_longest_ttl(client: Any, store: SessionStore) -> None:
 
 
 async def test_what_is_stored_is_clamped(client: Any, store: SessionStore) -> None:
-    """A document with a TTL from elsewhere: the next append must not fail for good."""
+    """A TTL that another program wrote: the next append must not fail."""
     document = await store.create(REF)
     value = encode(document).replace(b'","title":', b'","ttl":10000000000000000,"title":')
     value = value.replace(b'"tail_bytes":        ', b'"tail_bytes":%11d}' % 0)[:-4]
@@ -149,7 +149,7 @@ KEYS_OF_STATE_AND_INDEXES: dict[str, Callable[[SessionStore], bytes]] = {
 
 
 @pytest.mark.parametrize("wrong", KEYS_OF_STATE_AND_INDEXES)
-async def test_a_key_of_another_type_rejects_a_write_as_a_whole(
+async def test_with_a_key_of_another_type_nothing_is_written(
     client: Any, store: SessionStore, wrong: str
 ) -> None:
     await store.create(REF)
@@ -220,9 +220,7 @@ async def test_a_document_at_the_size_limit(server: ServerProcess) -> None:
         assert server.dump() == before
 
 
-async def test_a_count_that_no_session_has_is_no_endless_loop(
-    client: Any, store: SessionStore
-) -> None:
+async def test_an_impossible_count_does_not_loop_forever(client: Any, store: SessionStore) -> None:
     document = await store.create(REF)
     value = encode(document).replace(b'"event_count":         0', b'"event_count":        -1')
     client.set(store.keys.session(REF), value)
@@ -253,7 +251,7 @@ async def test_a_state_with_many_keys_is_merged_as_a_dict_is(
 
 
 async def test_many_keys_of_a_large_state_do_not_block_the_server(server: ServerProcess) -> None:
-    """It took 5 s, after which Redis answers everybody with BUSY."""
+    """It took 5 s, after which Redis answers every client with BUSY."""
     keys = [f"key-{number:05}" for number in range(8_000)]
     with server.client() as client:
         client.config_set("lua-time-limit", 2_000)

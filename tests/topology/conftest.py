@@ -1,4 +1,4 @@
-"""Servers set up in the ways that people run Redis."""
+"""Servers in the usual configurations of Redis."""
 
 import datetime
 import ipaddress

@@ -35,7 +35,7 @@ async def converse(service: RedisSessionService, session_id: str = "s") -> None:
 
 
 async def manage(store: SessionStore) -> None:
-    """What the commands do beyond the service."""
+    """The operations that only commands use."""
     ref = SessionRef(APP, USER, "managed")
     await store.create(ref, StateDelta({"a": 1}, app={"b": 2}, user={"c": 3}))
     info = await store.check()

@@ -27,7 +27,7 @@ SERVICE = [
     *("+type", "+zadd", "+zscore", "+zrange", "+zrevrange", "+zrangebyscore", "+zrandmember"),
     *("+zrem", "+sadd", "+srem"),
 ]
-"""For the session service: not one of them can be left out."""
+"""For the session service: none of them can be left out."""
 
 COMMANDS = [
     *(*SERVICE, "+ping", "+select", "+hget", "+dbsize", "+info"),

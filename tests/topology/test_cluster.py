@@ -173,7 +173,7 @@ async def test_state_of_other_scopes_follows_when_its_write_was_lost(cluster: Cl
 
 @pytest.mark.slow
 async def test_a_node_that_is_lost_and_comes_back(tmp_path: Path) -> None:
-    """Every session of the lost node fails clearly; all go on when it is back."""
+    """Every session of the lost node fails clearly; all work again when it is back."""
     persistent = {"appendonly": "yes", "appendfsync": "always"}
     with running_cluster(tmp_path, **persistent) as cluster:
         service = RedisSessionService(cluster.url)
@@ -259,7 +259,7 @@ async def test_the_indexes_are_kept_by_calls_of_their_own(cluster: Cluster) -> N
         assert await sizes() == {}
 
 
-async def test_the_index_of_a_cluster_stays_small_where_nobody_lists(
+async def test_the_index_of_a_cluster_stays_small_without_listings(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write, "sample_size", lambda: 8)

@@ -72,7 +72,7 @@ async def test_a_rejected_login_names_no_password(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
 async def test_tls_at_a_server_without(valkey_url: str, scheme: str) -> None:
-    """It waits for the end of what it takes for a command, and does not answer."""
+    """A server without TLS reads the handshake as a command, and does not answer."""
     url = f"{scheme}{valkey_url.removeprefix('redis')}?socket_timeout=40"
     async with SessionStore(url) as store:
         says = f"does not use TLS: write {scheme.replace('ss', 's')}://"

@@ -1,4 +1,4 @@
-"""Sentinel: the primary is killed in mid-load, a replica takes over, the service goes on."""
+"""Sentinel: the primary is killed under load, a replica takes over, the service continues."""
 
 import asyncio
 from collections import Counter

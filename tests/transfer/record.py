@@ -1,9 +1,9 @@
-"""Record what a package that does not install beside adksess writes to Redis.
+"""Record what a package that cannot be installed with adksess writes to Redis.
 
     python -m tests.transfer.record community redis://localhost:6379/9 >…/recorded/community.json
 
-in an environment of its own: google-adk-community wants redis below 6, and
-adk-session-services wants a package that is no more.
+in an environment of its own: google-adk-community needs redis below 6, and adk-session-services
+needs a package that no longer exists.
 """
 
 import asyncio

@@ -82,7 +82,7 @@ class Echo(BaseAgent):
 
 
 def _check(url: str, *, tolerance: float = 0.0) -> None:
-    """Every session is what ADK's own memory would hold, and ADK goes on with it."""
+    """Every session is what ADK's own memory would hold, and ADK continues it."""
 
     async def check() -> None:
         reference = await _all(InMemorySessionService())

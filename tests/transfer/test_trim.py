@@ -1,4 +1,4 @@
-"""`adksess trim`: whole invocations go, and ADK can go on with what stays."""
+"""`adksess trim`: whole invocations are dropped, and ADK can continue with the rest."""
 
 import asyncio
 import json
@@ -230,7 +230,7 @@ class TestToolCalls:
         assert _ids(after) == [story.events[-2].id, story.events[-1].id]
 
 
-def test_changes_of_state_are_no_invocations(
+def test_changes_of_state_are_not_invocations(
     cli: Cli, service: RedisSessionService, target_url: str
 ) -> None:
     story = Story().turn(1).turn(2)

@@ -10,7 +10,7 @@ from tests.conftest import Run
 
 
 @pytest.mark.usefixtures("three")
-def test_nothing_chosen_is_never_everything(run: Run) -> None:
+def test_an_empty_selection_never_selects_everything(run: Run) -> None:
     assert run("delete", "--yes").code == 2
     assert run("delete", "-", "--yes", stdin="").code == 0
     assert run("delete", "ada-first", "--app", "demo", "--yes").code == 2
@@ -74,7 +74,7 @@ def test_filters(run: Run, valkey_url: str) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_user_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
+def test_user_state_is_deleted_with_the_option(run: Run, database: redis.Redis) -> None:
     assert run("delete", "--app", "demo", "--with-user-state", "--yes").code == 2
     result = run("delete", "--app", "demo", "--user", "ada", "--with-user-state", "--yes")
     assert result.code == 0
@@ -92,7 +92,7 @@ def test_user_state_without_sessions(run: Run, database: redis.Redis) -> None:
     assert not database.exists("user_state:demo:ada")
 
 
-def test_user_state_of_what_other_filters_leave_out_stays(run: Run, valkey_url: str) -> None:
+def test_user_state_of_filtered_out_sessions_is_kept(run: Run, valkey_url: str) -> None:
     for app in ("demo", "weather"):
         store_session(valkey_url, app, "ada", f"in-{app}", user_state={"name": "Ada"})
     delete = ("delete", "--user", "ada", "--with-user-state", "--yes")

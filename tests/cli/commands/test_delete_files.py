@@ -86,7 +86,7 @@ def test_sessions_of_other_tools_are_backed_up_and_deleted(
     assert json.loads(file.read_text())["session_id"] == "plain"
 
 
-def test_the_report_of_an_erasure(
+def test_the_report_answers_an_erasure_request(
     run: Run, database: redis.Redis, valkey_url: str, tmp_path: Path
 ) -> None:
     store_session(valkey_url, "other", "ada", "elsewhere", user_state={"name": "Ada"})
@@ -136,6 +136,6 @@ def test_a_report_fails_if_anything_is_left(
         ["--app", "demo", "--all-apps"],
     ],
 )
-def test_what_makes_no_sense(run: Run, words: list[str]) -> None:
+def test_contradicting_options_are_rejected(run: Run, words: list[str]) -> None:
     assert run("delete", *words, "--yes").code == 2
     assert len(ids_in(run)) == 3

@@ -99,7 +99,7 @@ class TestFiles:
         result = cli("import", tmp_path / "no", "-r", target_url)
         assert (result.code, "Cannot read" in result.err) == (1, True)
 
-    def test_no_server_no_file(self, cli: Cli, tmp_path: Path) -> None:
+    def test_an_unreachable_server_leaves_no_file(self, cli: Cli, tmp_path: Path) -> None:
         result = cli("export", "--out", tmp_path / "x", "-r", "redis://127.0.0.1:1")
         assert (result.code, list(tmp_path.iterdir())) == (4, [])
 
@@ -117,7 +117,7 @@ class TestNothingSelected:
     @pytest.mark.parametrize(
         "words", [("--app", "dmeo"), ("--app", "demo", "--user", "aad"), ("nowhere",)], ids=str
     )
-    def test_the_file_is_not_touched(
+    def test_the_existing_file_is_not_changed(
         self, cli: Cli, backup: Path, target_url: str, words: tuple[str, ...]
     ) -> None:
         before = backup.stat()

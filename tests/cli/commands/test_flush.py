@@ -24,7 +24,7 @@ def test_foreign_keys_stay(run: Run, database: redis.Redis) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_it_refuses_without_yes_and_says_what_it_would_do(run: Run) -> None:
+def test_without_yes_it_fails_and_says_what_it_would_do(run: Run) -> None:
     result = run("flush")
     assert result.code == 2
     assert "3 sessions" in result.err
@@ -33,7 +33,7 @@ def test_it_refuses_without_yes_and_says_what_it_would_do(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_sessions_of_other_tools_go_and_what_is_none_is_named(
+def test_sessions_of_other_tools_are_deleted_and_other_values_named(
     run: Run, database: redis.Redis
 ) -> None:
     database.set("session:demo:ada:plain", '{"events": [], "state": {}}')
@@ -56,7 +56,7 @@ def test_filters_limit_it(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
+def test_state_is_deleted_with_the_option(run: Run, database: redis.Redis) -> None:
     database.set("user_state:not:ours", "a string")
     run("flush", "--state", "--yes")
     assert database.keys("*") == [b"user_state:not:ours"]
@@ -64,7 +64,7 @@ def test_state_goes_when_asked(run: Run, database: redis.Redis) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_nothing_there_is_no_error(run: Run) -> None:
+def test_an_empty_database_is_not_an_error(run: Run) -> None:
     run("flush", "--yes")
     result = run("flush", "--yes")
     assert (result.code, result.out) == (0, "Nothing to delete.\n")
@@ -131,7 +131,7 @@ def test_the_whole_output(
 @pytest.mark.parametrize(
     ("words", "typed"), [([], 1_001), (["--app", "many"], 1_001), (["--app", "few"], None)]
 )
-def test_the_count_is_asked_for_where_much_is_at_stake(
+def test_a_large_flush_asks_for_the_count(
     run: Run,
     database: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,

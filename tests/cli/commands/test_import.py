@@ -159,7 +159,7 @@ class TestImport:
         assert "Imported 1 session, 0 state values, 1 rejected." in result.out
         assert target.keys("session:*") == [b"session:a:u:good"]
 
-    def test_a_frame_that_only_looks_right_is_made_right(
+    def test_a_document_in_a_similar_layout_is_converted(
         self, cli: Cli, tmp_path: Path, target: redis.Redis, target_url: str
     ) -> None:
         store_session(target_url, session_id="one", texts=("a", "b"), state={"x": 1, "y": 2})

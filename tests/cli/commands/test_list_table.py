@@ -22,7 +22,7 @@ _ISOLATES = re.compile("[\u2068\u2069]")
 
 @pytest.fixture
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clock stands still; times are shown in UTC."""
+    """A fixed clock; times are shown in UTC."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr(time, "time", lambda: NOW)
@@ -112,7 +112,7 @@ def test_columns_are_chosen_and_headers_left_out(run: Run, conversations: None) 
     ]
 
 
-def test_one_long_name_does_not_ruin_the_others(
+def test_one_long_name_does_not_shorten_the_others(
     run: Run, conversations: None, database: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)

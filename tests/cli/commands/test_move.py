@@ -1,4 +1,4 @@
-"""`adksess move`: which sessions it moves, what it prints, and what becomes of user state."""
+"""`adksess move`: which sessions it moves, what it prints, and what happens to user state."""
 
 import json
 

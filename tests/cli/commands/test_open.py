@@ -39,7 +39,7 @@ class _Apps(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web(valkey_url: str, opened: list[str]) -> Iterator[str]:
-    """A running web UI for the worker's Valkey, as far as `open` can tell."""
+    """A running web UI for the worker's Valkey, as `open` sees it."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Apps) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"

@@ -39,7 +39,7 @@ def test_a_whole_id_wins_over_longer_ones(run: Run, valkey_url: str) -> None:
     assert run("show", "chat", "-o", "json").json["session_id"] == "chat"
 
 
-def test_a_short_prefix_is_refused_but_a_short_id_found(run: Run, valkey_url: str) -> None:
+def test_a_short_prefix_is_rejected_but_a_short_id_found(run: Run, valkey_url: str) -> None:
     store_session(valkey_url, session_id="s1")
     assert run("show", "s1").code == 0
     result = run("show", "s")
@@ -120,7 +120,7 @@ def test_an_undone_rewind_marks_nothing_but_itself(run: Run, valkey_url: str) ->
     assert "rewind to before i2" in marked[0]
 
 
-def test_an_event_is_told_in_words(run: Run, valkey_url: str) -> None:
+def test_an_event_is_described(run: Run, valkey_url: str) -> None:
     picture = base64.b64encode(b"x" * 1_200_000).decode()
     store_session(
         valkey_url,
@@ -172,7 +172,7 @@ def test_state_alone_has_the_shared_state_too(run: Run, valkey_url: str) -> None
     assert run("show", "session-1", "--state", "-o", "json").json == json.loads(result.out)
 
 
-def test_stored_text_is_shown_never_obeyed(run: Run, valkey_url: str) -> None:
+def test_stored_text_cannot_control_the_terminal(run: Run, valkey_url: str) -> None:
     hostile = "\x1b]0;owned\x07 \x9b31m [bold]x[/bold] [/nope]"
     store_session(
         valkey_url,
@@ -191,7 +191,7 @@ def test_stored_text_is_shown_never_obeyed(run: Run, valkey_url: str) -> None:
     assert "[bold]x[/bold] [/nope]" in run("show", "session-1").out
 
 
-def test_an_unreadable_session_is_named_and_left_alone(run: Run, database: redis.Redis) -> None:
+def test_an_unreadable_session_is_named_and_not_changed(run: Run, database: redis.Redis) -> None:
     database.set("session:demo:ada:broken", "secret stuff")
     result = run("show", "broken")
     assert (result.code, result.out) == (1, "")

@@ -23,12 +23,12 @@ def _three(target: redis.Redis, target_url: str) -> None:
 
 @pytest.mark.usefixtures("_three")
 class TestSelection:
-    def test_it_asks_and_never_means_all(self, cli: Cli, target_url: str) -> None:
+    def test_it_asks_and_never_selects_all(self, cli: Cli, target_url: str) -> None:
         assert cli("trim", "--keep-last", 1, "--yes", "-r", target_url).code == 2
         assert cli("trim", "one-", "-r", target_url).code == 2
         assert cli("trim", "one-", "--keep-last", 0, "-r", target_url).code == 2
-        refused = cli("trim", "one-", "--keep-last", 1, "-r", target_url)
-        assert (refused.code, "--yes" in refused.err) == (2, True)
+        rejected = cli("trim", "one-", "--keep-last", 1, "-r", target_url)
+        assert (rejected.code, "--yes" in rejected.err) == (2, True)
         gone = cli("trim", "nowhere", "--keep-last", 1, "--yes", "-r", target_url)
         assert gone.code == 3
 

@@ -64,7 +64,7 @@ def test_missing_and_contradicting(run: Run) -> None:
     assert run("ttl", "ada-first", "--set", "1h", "--persist").code == 2
 
 
-def test_what_is_no_session_is_not_changed(run: Run, database: redis.Redis) -> None:
+def test_values_that_are_not_sessions_are_not_changed(run: Run, database: redis.Redis) -> None:
     database.rpush("session:demo:ada:list", "x")
     result = run("ttl", "session:demo:ada:list", "--set", "1s")
     assert "was not changed" in result.err

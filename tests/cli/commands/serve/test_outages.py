@@ -33,7 +33,7 @@ def log(error: BaseException) -> None:
 
 
 def outage() -> BaseException:
-    """As a request meets it: wrapped by the code in between."""
+    """The error of an outage, wrapped as in a request."""
     inner = RuntimeError("in a task")
     inner.__cause__ = ServerUnavailable("Cannot reach Redis at redis://db.")
     return ExceptionGroup("unhandled", [inner])

@@ -62,7 +62,7 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def default_port(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Redis's default port, as far as serve knows."""
+    """A free port, which serve takes for Redis's default port."""
     port = free_port()
     monkeypatch.setattr("adksess.cli.connection.DEFAULT_URL", f"redis://localhost:{port}/0")
     return port

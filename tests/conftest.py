@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 
@@ -18,6 +19,8 @@ def pytest_configure() -> None:
     """Let Ctrl-C end the processes that tests start: background jobs of a shell ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine may be slow
+    hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

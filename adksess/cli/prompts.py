@@ -65,9 +65,9 @@ def _ask(question: str) -> str:
     """Return the line that is typed. Raises Declined for Ctrl-D and Interrupted for Ctrl-C."""
     # typer.confirm(err=True) prints the last character of the question on stdout.
     console = stderr()
-    console.print(safe_text(question), end="", markup=False)
-    sys.stderr.flush()
     try:
+        console.print(safe_text(question), end="", markup=False)
+        sys.stderr.flush()
         line = sys.stdin.readline()
     except KeyboardInterrupt:
         console.print()

@@ -19,6 +19,7 @@ class Clock:
 @pytest.fixture
 def clock() -> Iterator[Clock]:
     make = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)  # another test may have served in this process
     clock = Clock()
     shorten_outages(clock)
     yield clock

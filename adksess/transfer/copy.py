@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from adksess.conversation.history import event_actions, get_object, invocation_id, timestamp
+from adksess.conversation.titles import first_message
 from adksess.store.document import Document, Tail, decode, each_event, encode, iso_time
 from adksess.store.errors import SessionExists, SessionNotFound, SessionUnreadable
 from adksess.store.keys import SessionRef
@@ -108,6 +109,7 @@ def _before(document: Document, before: int | str) -> tuple[Document, list[str]]
     count = _position(document, before)
     past = state_before(document, count)
     times = [timestamp(event) for event in islice(each_event(document), count)]
+    title = first_message(islice(each_event(document), count))
     tail = Tail(
         state=past.known,
         created_at=document.tail.created_at,
@@ -116,6 +118,8 @@ def _before(document: Document, before: int | str) -> tuple[Document, list[str]]
         event_count=count,
         newest_event_time=max(times, default=0.0),
         ttl=document.tail.ttl,
+        # of a trimmed session the message that gave the title may be dropped already
+        title=(document.tail.title or title) if title else "",
     )
     return Document(document.ref, tail, document.events[:count]), past.unknown
 

@@ -87,6 +87,12 @@ async def test_a_fork_continues_independently(
         assert result.unknown == ["cities"]
         fork = await _get(service, result.ref)
         assert fork.state.keys() == {"given", TITLE_KEY, "user:last_city"}
+        summary, source = await service.store.summaries([result.ref, REF])
+        assert summary.title == source.title is not None
+        empty = await copy_session(service.store, REF, CopyOptions(before=1))
+        (summary,) = await service.store.summaries([empty.ref])
+        assert summary.tail is not None
+        assert summary.tail.title == "", "the next message of the user becomes the title"
         for event in original.events[2:6]:
             await service.append_event(fork, event.model_copy(deep=True))
         again = await _get(service, result.ref)

@@ -208,4 +208,6 @@ def _join(parts: SplitResult) -> str:
 def _hide_password(netloc: str) -> str:
     login, at, hosts = netloc.rpartition("@")
     user, colon, _ = login.partition(":")
+    if login and not colon:  # often a password without the colon before it
+        user = _HIDDEN
     return f"{user}{colon}{_HIDDEN if colon else ''}{at}{hosts}"

@@ -4,6 +4,7 @@ ADK's `PATCH /apps/…/sessions/…` appends an event by `user` with a state del
 and the state of a session agree. These functions append the same event.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -30,8 +31,9 @@ async def change_state(store: SessionStore, ref: SessionRef, delta: Mapping[str,
 
     Keys with `app:` and `user:` change the state of the app and the user, as in ADK. A value of
     None is ADK's way to remove a key of a session: the key stays, with null. Raises InvalidName
-    for a `temp:` key, which is not stored, and SessionNotFound.
+    for a `temp:` key, which is not stored, and for text that is not valid; SessionNotFound.
     """
+    _check_text(delta)
     if any(key.startswith(TEMP) for key in delta):
         raise InvalidName("temp: state lasts for one invocation and is not stored.")
     now = await store.now()
@@ -48,5 +50,20 @@ async def change_state(store: SessionStore, ref: SessionRef, delta: Mapping[str,
 async def set_shared_value(
     store: SessionStore, app_name: str, user_id: str | None, key: str, value: Any
 ) -> None:
-    """Set a value of the state of an app (user None), or of a user. `key` has no prefix."""
+    """Set a value of the state of an app (user None), or of a user. `key` has no prefix.
+
+    Raises InvalidName for text that is not valid.
+    """
+    _check_text({key: value})
     await store.put_state(StoredState(app_name, user_id, {key: value}), replace=True)
+
+
+def _check_text(values: Mapping[str, Any]) -> None:
+    """Raise InvalidName for a lone surrogate: ADK's web server answers it with an error 500."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidName(
+            "A key or value holds a lone surrogate, which is not text: use valid Unicode (UTF-8 "
+            "on the command line)."
+        ) from exc

@@ -38,6 +38,7 @@ def test_our_options_are_read_from_the_query_and_keywords_win() -> None:
     ("url", "shown"),
     [
         (f"redis://:{SECRET}@host:6379/0", "redis://:***@host:6379/0"),
+        (f"redis://{SECRET}@host:6379/0", "redis://***@host:6379/0"),
         (f"redis://ada:{SECRET}@host:6379/0?ttl=1d&prefix=p", "redis://ada:***@host:6379/0"),
         (f"rediss://host?password={SECRET}&db=2", "rediss://host?password=***&db=2"),
         (f"rediss://host?ssl_password={SECRET}", "rediss://host?ssl_password=***"),

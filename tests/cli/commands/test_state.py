@@ -123,6 +123,20 @@ class TestSet:
         assert (result.code, said in result.err) == (2, True), result.err
         assert _stored(target) == before
 
+    @pytest.mark.parametrize("where", ["8e42aa", "demo/ada", "demo"])
+    @pytest.mark.parametrize(
+        "words", [("k", '["\\ud800"]'), ("k", "\udcff", "--text"), ("\udcff", 1)]
+    )
+    def test_what_is_no_text_is_not_stored(
+        self, state: Any, target: redis.Redis, where: str, words: tuple[object, ...]
+    ) -> None:
+        """ADK's web server answers each request for such a session with an error 500."""
+        before = {key: target.dump(key) for key in target.scan_iter()}
+        result = state("set", where, *words)
+        assert result.code == 2
+        assert "lone surrogate" in result.err
+        assert {key: target.dump(key) for key in target.scan_iter()} == before
+
     def test_temp_state_is_not_stored(self, state: Any, target: redis.Redis) -> None:
         result = state("set", "8e42", "temp:x", "1")
         assert (result.code, "temp:" in result.err) == (2, True)

@@ -47,3 +47,12 @@ def test_a_session_that_does_not_exist(cli: Run, target: redis.Redis, target_url
     result = cli("title", "nowhere", "x", "-r", target_url)
     assert (result.code, result.out) == (3, "")
     assert target.keys("*") == []
+
+
+def test_a_title_that_is_no_text(cli: Run, target: redis.Redis, target_url: str) -> None:
+    ref = store_session(target_url)
+    before = target.get(f"session:demo:ada:{ref.session_id}")
+    result = cli("title", ref.session_id, "\udcff", "-r", target_url)
+    assert result.code == 2
+    assert "lone surrogate" in result.err
+    assert target.get(f"session:demo:ada:{ref.session_id}") == before

@@ -73,8 +73,8 @@ class StoreCommand(TyperCommand):
 class Command:
     """A function that is a command, with its examples and what Typer needs.
 
-    A parameter whose type is a dataclass stands for a group of options: each field of the
-    dataclass becomes an option in its place, and the function gets the dataclass.
+    A parameter whose type is a dataclass is a group of options: each field of the dataclass becomes
+    an option, and the function gets the dataclass.
     """
 
     function: Callable[..., None]

@@ -111,30 +111,30 @@ class RedisClient:
         if cancellations := task.cancelling() if task else 0:
             # Deliver a pending cancellation now: redis-py before 8 mistakes it for its own timeout.
             await asyncio.sleep(0)
-        mine = self._loops.get(asyncio.get_running_loop()) or await self._open()
+        loop_client = self._loops.get(asyncio.get_running_loop()) or await self._open()
         if len(self._loops) > 1:
             await self._close_abandoned()
-        if mine.slots.locked():
-            await self._wait_for_slot(mine)
+        if loop_client.slots.locked():
+            await self._wait_for_slot(loop_client)
         else:
-            await mine.slots.acquire()
+            await loop_client.slots.acquire()
         try:
             async with LoopTimeout(self._call_seconds + payload / _BYTES_PER_SECOND) as timeout:
                 cancellation.start_timeout(timeout)
-                return await self._attempts(mine.client, function)
+                return await self._attempts(loop_client.client, function)
         except TimeoutError:
             raise explain(exceptions.TimeoutError(), self.settings) from None
         finally:
-            mine.slots.release()
-            mine.finished += 1
+            loop_client.slots.release()
+            loop_client.finished += 1
             if task and task.cancelling() > cancellations:
                 cancellation.deliver_lost()
 
     async def aclose(self) -> None:
         """Close the running loop's client. A later call opens a new one."""
-        mine = self._loops.pop(asyncio.get_running_loop(), None)
-        if mine is not None:
-            await mine.closer.aclose()
+        loop_client = self._loops.pop(asyncio.get_running_loop(), None)
+        if loop_client is not None:
+            await loop_client.closer.aclose()
 
     async def _attempts(self, client: Client, function: Callable[[Client, int], Awaitable[T]]) -> T:
         started = time.monotonic()
@@ -154,10 +154,10 @@ class RedisClient:
             attempt += 1
             await asyncio.sleep(pause)
 
-    async def _wait_for_slot(self, mine: _LoopClient) -> None:
+    async def _wait_for_slot(self, loop_client: _LoopClient) -> None:
         try:
-            async with LoopTimeout(4 * self._timeout, lambda: mine.finished):
-                await mine.slots.acquire()
+            async with LoopTimeout(4 * self._timeout, lambda: loop_client.finished):
+                await loop_client.slots.acquire()
         except TimeoutError as exc:
             raise ServerUnavailable(
                 f"All {self._limit} connections to Redis at {self.settings.redacted} stayed busy: "
@@ -168,10 +168,10 @@ class RedisClient:
     async def _open(self) -> _LoopClient:
         client = self._connect(self.settings)
         closer = self._close_with_loop(client)
-        mine = _LoopClient(client, asyncio.Semaphore(self._limit), closer)
-        self._loops[asyncio.get_running_loop()] = mine
+        loop_client = _LoopClient(client, asyncio.Semaphore(self._limit), closer)
+        self._loops[asyncio.get_running_loop()] = loop_client
         await anext(closer)
-        return mine
+        return loop_client
 
     async def _close_with_loop(self, client: Client) -> AsyncGenerator[None, None]:
         """Close the client when the event loop ends.

@@ -95,7 +95,7 @@ class DocumentOperations(ScanOperations):
     async def all_states(
         self, app_name: str | None = None, user_id: str | None = None
     ) -> AsyncIterator[list[StoredState]]:
-        """Yield the state of all apps and users, of an app and its users, or of a user alone."""
+        """Yield the state of all apps and users, of an app and its users, or of one user."""
         if user_id is None:
             async for batch in scan_keys(self._client, self.keys.app_state_pattern()):
                 apps = dict.fromkeys(map(self.keys.parse_app_state, batch))

@@ -60,7 +60,7 @@ def check_ttl(ttl: object) -> int:
 
 
 def short_duration(seconds: float) -> str:
-    """The largest unit of a duration alone: `1d`, `23h`, `45s`."""
+    """Only the largest unit of a duration: `1d`, `23h`, `45s`."""
     left = max(0, round(seconds))
     for unit, size in _UNITS.items():
         if unit != "w" and left >= size:

@@ -159,7 +159,7 @@ class IndexOperations(StoreBase):
     ) -> list[tuple[Argument, ...] | ScriptCall]:
         """Calls that add a session to the indexes, each in one slot.
 
-        A newer score in the app's index stays, unless a document was replaced.
+        A newer score in the app's index is kept, unless a document was replaced.
         """
         user_index, app_index, apps = self._index_keys(ref)
         member = self.keys.app_member(ref)

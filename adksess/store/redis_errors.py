@@ -143,7 +143,7 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _misconfiguration(exc: BaseException) -> BaseException | None:
-    """Return the cause of an error that stays until URL, files or server are changed."""
+    """Return the cause of an error that lasts until URL, files or server are changed."""
     for cause in _chain(exc):
         if isinstance(cause, _MISCONFIGURED):
             return cause

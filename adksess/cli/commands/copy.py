@@ -88,7 +88,7 @@ def copy(
 
 
 def _target(settings: "Settings", url: str | None, prefix: str | None) -> "Settings | None":
-    """Return the settings of another place, None for the same."""
+    """Return the settings of the target, None if it is the same Redis and prefix."""
     from dataclasses import replace
 
     from adksess.store.settings import Settings

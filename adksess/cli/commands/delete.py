@@ -18,6 +18,7 @@ from adksess.cli.options import (
 if TYPE_CHECKING:
     from adksess.cli.commands.deletion import DeletionReport
     from adksess.cli.filters import Filters
+    from adksess.cli.selection import Selection
     from adksess.store.settings import Settings
 
 
@@ -67,24 +68,15 @@ def delete(
 ) -> None:
     """Delete sessions by id or by filter. Asks first."""
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions
-    from adksess.cli.filters import Filters
     from adksess.cli.runner import with_store
     from adksess.cli.selection import Selection
 
     settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
-    by_filter = selection.names is None
-    if with_user_state and by_filter and not selection.filters.users:
-        raise UsageProblem("--with-user-state needs a user: add --user.")
-    chosen = selection.filters
-    if all_apps and (chosen.apps or not chosen.users):
-        raise UsageProblem("--all-apps needs --user, and excludes --app.")
-    if report is not None and (not chosen.users or chosen != Filters(chosen.apps, chosen.users)):
-        raise UsageProblem("--report is about users: select with --user, and --app or --all-apps.")
-    if backup is not None and backup.exists():
-        raise UsageProblem(f"{backup} exists, and a backup is never overwritten: name a new file.")
+    _check_options(selection, report, backup, with_user_state=with_user_state, all_apps=all_apps)
     if selection.is_empty:
         return
+    by_filter, chosen = selection.names is None, selection.filters
     started = time()
     selected = with_store(settings, selection.resolve)
     users: list[tuple[str | None, str | None]]
@@ -110,6 +102,30 @@ def delete(
         _write_report(report, settings, chosen, deleted, started)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
+
+
+def _check_options(
+    selection: "Selection",
+    report: Path | None,
+    backup: Path | None,
+    *,
+    with_user_state: bool,
+    all_apps: bool,
+) -> None:
+    """Raise UsageProblem for options that contradict the selection, and for an existing backup."""
+    from adksess.cli.filters import Filters
+
+    filters = selection.filters
+    if with_user_state and selection.names is None and not filters.users:
+        raise UsageProblem("--with-user-state needs a user: add --user.")
+    if all_apps and (filters.apps or not filters.users):
+        raise UsageProblem("--all-apps needs --user, and excludes --app.")
+    if report is not None and (
+        not filters.users or filters != Filters(filters.apps, filters.users)
+    ):
+        raise UsageProblem("--report is about users: select with --user, and --app or --all-apps.")
+    if backup is not None and backup.exists():
+        raise UsageProblem(f"{backup} exists, and a backup is never overwritten: name a new file.")
 
 
 def _write_report(

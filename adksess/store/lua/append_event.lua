@@ -122,7 +122,7 @@ local updated_at = iso_time(seconds, micros)
 local is_new_second = sub(updated, 1, 19) ~= sub(updated_at, 1, 19)
 
 -- Extend the expiry, never shorten it, nor set one on a session made persistent. Within a hundredth
--- of the TTL (at most 10 s) of the full time it is left alone: a burst of events pays for it once.
+-- of the TTL (at most 10 s) of the full time it is not changed: a burst of events pays for it once.
 local own_ttl = string.match(created, '^"[^"]*","ttl":(%d+)')
 local ttl_ms = math.min(own_ttl and own_ttl * 1000 or tonumber(service_ttl), MAX_TTL_MS)
 local left = redis.call('PTTL', session)

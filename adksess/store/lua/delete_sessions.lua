@@ -75,7 +75,7 @@ if #doomed > 0 then
   redis.call('UNLINK', unpack(doomed))
 end
 
--- Remove members from an index; a key of another type is left alone.
+-- Remove members from an index; a key of another type is not changed.
 local function remove(index, members)
   if #members > 0 then
     local removed = redis.pcall('ZREM', index, unpack(members))

@@ -4,7 +4,7 @@
 -- ARGV  1 document  2 TTL in ms, 0 for none  3 session id  4 member of the app index  5 app name
 --       6 second of the last update  7 '1' to replace a different document
 -- Returns 1 stored, 2 replaced, 3 the same document is stored, 0 a different one is stored and
--- kept, -1 a key of another type is kept. What is kept keeps its expiry.
+-- kept, -1 a key of another type is kept. A kept value keeps its expiry.
 local session, index, app_index, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local document, ttl_ms = ARGV[1], math.min(tonumber(ARGV[2]), MAX_TTL_MS)
 local id, member, app, second = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])

@@ -1,5 +1,5 @@
 -- Remove members from an index, each if its score is still as given. A key of another type is
--- left alone.
+-- not changed.
 --
 -- KEYS  1 index
 -- ARGV  member and score ('' for any) of each

@@ -35,7 +35,7 @@ class ShownSession:
 
     @property
     def summary(self) -> SessionSummary:
-        """What the session is."""
+        """The names of the session."""
         return self.overview.summary
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adksess.conversation.titles import first_message
 from adksess.store.document import (
     Document,
     Tail,
@@ -115,5 +116,6 @@ def new_document(source: SourceSession, lines: Sequence[bytes]) -> Document:
         updated_at=iso_time(updated),
         last_update_time=updated,
         newest_event_time=max(times, default=0.0),
+        title=first_message(parse_json(line) for line in lines),
     )
     return Document(source.ref, tail, list(lines))

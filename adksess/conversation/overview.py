@@ -1,8 +1,8 @@
 """The title and status of sessions for lists, from bounded reads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adksess.conversation.history import Event
 from adksess.conversation.quick_status import quick_status
@@ -30,10 +30,10 @@ _ANSWER_SECONDS = 8 * 3_600
 
 
 _QUICK = {status: SessionStatus(status) for status in Status}
+_NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class SessionOverview:
+class SessionOverview(NamedTuple):
     """A session as a list shows it.
 
     `title_source` is `ui` for a title of ADK's web UI, `message` for the first user message, None
@@ -44,7 +44,7 @@ class SessionOverview:
     title: str = ""
     title_source: str | None = None
     status: SessionStatus | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = _NO_VALUES
 
     @property
     def expires_early(self) -> bool:
@@ -65,24 +65,21 @@ async def read_overviews(
     """Return the overview of each session. Statuses that are known already are not read again."""
     if statuses is None:
         statuses = await complete_statuses(store, sessions)
-    messages = await read_titles(store, [one for one in sessions if not one.title])
+    titles = [one.titled for one in sessions]
+    untitled = [one for one, (title, _) in zip(sessions, titles, strict=True) if not title]
+    messages = await read_titles(store, untitled)
     shared = await _shared_states(store, sessions, paths)
     overviews = []
-    for session in sessions:
-        message = messages.get(session.ref, "")
-        values: dict[str, Any] = {}
+    for session, (title, source) in zip(sessions, titles, strict=True):
+        if not title and (title := messages.get(session.ref)):
+            source = "message"
+        values = _NO_VALUES
         if paths:
             own = {"": session.tail.state if session.tail else {}}
             states = own | shared.get(session.ref, {})
             values = {path.name: path.value(states.get(path.scope, {})) for path in paths}
         overviews.append(
-            SessionOverview(
-                session,
-                session.title or message,
-                session.title_source or ("message" if message else None),
-                statuses.get(session.ref),
-                values,
-            )
+            SessionOverview(session, title or "", source, statuses.get(session.ref), values)
         )
     return overviews
 

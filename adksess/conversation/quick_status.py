@@ -6,7 +6,7 @@ from adksess.store.document import event_lines, parse_json
 
 _UNUSUAL = (
     *(b"error", b"rewind", b"compaction", b"ranscription", b"ong_running", b"ongRunning"),
-    *(b"unction_call", b"unctionCall", b"unction_response", b"unctionResponse", b'"output"'),
+    *(b"unction", b'"output"'),  # of function calls and responses
     BASELINE_PREFIX.encode(),
 )
 """Fields of events that need the full rules of session_status()."""

@@ -183,11 +183,12 @@ def find_tail(chunk: bytes) -> int | None:
 def decode_tail(data: bytes) -> Tail:
     """Parse a tail. Raises ValueError, KeyError or TypeError if it is not a tail."""
     fields = parse_json(b"{" + data[len(b"\n],") :])
+    state, count = fields["state"], fields["event_count"]
     ttl, title = fields.get("ttl"), fields.get("title")
     if not (
-        isinstance(fields["state"], dict)
-        and type(fields["event_count"]) is int
-        and fields["event_count"] >= 0
+        isinstance(state, dict)
+        and type(count) is int
+        and count >= 0
         and (ttl is None or type(ttl) is int)
         and (title is None or isinstance(title, str))
     ):
@@ -195,18 +196,11 @@ def decode_tail(data: bytes) -> Tail:
     updated, newest = float(fields["last_update_time"]), float(fields["newest_event_time"])
     if not (math.isfinite(updated) and math.isfinite(newest)):  # JSON cannot hold it
         raise ValueError("a time is not finite")
-    for name in ("created_at", "updated_at"):
-        datetime.fromisoformat(fields[name])
-    return Tail(
-        state=fields["state"],
-        created_at=fields["created_at"],
-        updated_at=fields["updated_at"],
-        last_update_time=updated,
-        event_count=fields["event_count"],
-        newest_event_time=newest,
-        ttl=ttl,
-        title=title,
-    )
+    created_at, updated_at = fields["created_at"], fields["updated_at"]
+    datetime.fromisoformat(created_at)
+    datetime.fromisoformat(updated_at)
+    # by position: names take a tenth of the time of a listing's tail
+    return Tail(state, created_at, updated_at, updated, count, newest, ttl, title)
 
 
 def tail_of(value: bytes, ref: SessionRef) -> Tail:

@@ -52,20 +52,23 @@ class SessionSummary(NamedTuple):
 
         The first message is unknown in documents of other tools and of older versions.
         """
-        return self._ui_title or (self.tail.title if self.tail else None) or None
+        return self.titled[0]
 
     @property
     def title_source(self) -> Literal["ui", "message"] | None:
         """Where the title comes from."""
-        if self._ui_title:
-            return "ui"
-        return "message" if self.tail and self.tail.title else None
+        return self.titled[1]
 
     @property
-    def _ui_title(self) -> str | None:
-        metadata = self.tail.state.get(TITLE_KEY) if self.tail else None
+    def titled(self) -> tuple[str | None, Literal["ui", "message"] | None]:
+        """The title and where it comes from, for lists: found once."""
+        if self.tail is None:
+            return None, None
+        metadata = self.tail.state.get(TITLE_KEY)
         title = metadata.get("displayName") if isinstance(metadata, dict) else None
-        return title if isinstance(title, str) else None
+        if title and isinstance(title, str):
+            return title, "ui"
+        return (self.tail.title, "message") if self.tail.title else (None, None)
 
     @property
     def updated(self) -> float:

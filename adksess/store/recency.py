@@ -233,7 +233,7 @@ class RecencyOperations(ScanOperations):
         # Sessions that were updated during the walk have moved to the newest.
         moved: dict[int, IndexEntry] = {}
         async for page in self.index_entries(apps, low=max(low, began), high=high):
-            moved.update((hash(self._document_key(entry).decode()), entry) for entry in page)
+            moved.update((hash(key.decode()), one) for key, one in self._keyed(page))
         for digest in shown:
             moved.pop(digest, None)
         found = await self._read_page(list(moved.values()), only, history_bytes)
@@ -268,7 +268,7 @@ class RecencyOperations(ScanOperations):
             reached = [sign * r.entries[-1].score for r in readers if not r.is_done]
             limit = sign * max(reached, default=-math.inf)
             page = [entry for reader in readers for entry in reader.split(limit)]
-            page.sort(key=lambda entry: -sign * entry.score)
+            page.sort(key=itemgetter(0), reverse=not reverse)
             for few in _complete_seconds(page, count):
                 yield few
             count = min(count * _PAGE_GROWTH, PAGE)
@@ -305,10 +305,10 @@ class RecencyOperations(ScanOperations):
         """Read the tails of those entries whose names match."""
         entries: dict[bytes, IndexEntry] = {}
         refs: dict[bytes, SessionRef] = {}
-        for entry in page:
-            key = self._document_key(entry)
+        has_names = only.has_names
+        for key, entry in self._keyed(page):
             ref = self.keys.parse_session(key)
-            if ref is not None and (not only.has_names or only.match_user(ref)):
+            if ref is not None and (not has_names or only.match_user(ref)):
                 entries[key], refs[key] = entry, ref
         answers: list[Any] = []
         for keys in batched(list(refs), _TAILS_PER_CALL):
@@ -331,9 +331,15 @@ class RecencyOperations(ScanOperations):
         ordered = newest_first(sessions)
         return ordered[::-1] if reverse else ordered
 
-    def _document_key(self, entry: IndexEntry) -> bytes:
-        """The key of an entry's session."""
-        return self.keys.app_documents(entry.app_name, [entry.member])[0]
+    def _keyed(self, page: Sequence[IndexEntry]) -> Iterator[tuple[bytes, IndexEntry]]:
+        """The keys of the entries' sessions, app by app."""
+        by_app: dict[str, list[IndexEntry]] = {}
+        for entry in page:
+            by_app.setdefault(entry.app_name, []).append(entry)
+        for app, entries in by_app.items():
+            yield from zip(
+                self.keys.app_documents(app, [one.member for one in entries]), entries, strict=True
+            )
 
 
 def _complete_seconds(page: Sequence[IndexEntry], count: int) -> Iterator[list[IndexEntry]]:

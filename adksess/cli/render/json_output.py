@@ -8,7 +8,7 @@ from typing import Any
 
 from adksess.cli.render.streams import escape_unencodable
 
-_ARRAY_BATCH = 500
+_BATCH = 500
 
 _NOT_FOR_SCREENS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -20,11 +20,7 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     """
     from adksess.store.document import json_bytes
 
-    data = json_bytes(value, indent=indent)
-    text = data.decode()
-    if data.isascii() and b"\x7f" not in data:
-        return text
-    return json_for_screens(text)
+    return _shown(json_bytes(value, indent=indent))
 
 
 def json_for_screens(text: str) -> str:
@@ -37,10 +33,24 @@ def write_json(value: Any, *, indent: int | None = 2) -> None:
     sys.stdout.write(json_text(value, indent=indent) + "\n")
 
 
+def write_json_lines(values: Iterable[Any]) -> None:
+    """Print JSON on stdout, a line for each value, many lines in one write."""
+    from adksess.store.document import json_bytes
+
+    values = iter(values)
+    while batch := list(islice(values, _BATCH)):
+        sys.stdout.write(_shown(b"\n".join(map(json_bytes, batch))) + "\n")
+
+
 def write_json_array(values: Iterable[Any]) -> None:
     """Print a JSON array on stdout, as write_json() would, without holding all of it at once."""
     values, separator = iter(values), "[\n"
-    while batch := list(islice(values, _ARRAY_BATCH)):
+    while batch := list(islice(values, _BATCH)):
         sys.stdout.write(separator + json_text(batch).removeprefix("[\n").removesuffix("\n]"))
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _shown(data: bytes) -> str:
+    text = data.decode()
+    return text if data.isascii() and b"\x7f" not in data else json_for_screens(text)

@@ -10,7 +10,7 @@ from typing import Any
 from adksess.cli.commands.list.options import DEFAULT_LIMIT, ListOptions, ListOutput
 from adksess.cli.commands.list.read import Listing, read_listing
 from adksess.cli.render.console import is_terminal, message, stderr, stdout
-from adksess.cli.render.json_output import write_json, write_json_array
+from adksess.cli.render.json_output import write_json_array, write_json_lines
 from adksess.cli.render.session_table import (
     TableOptions,
     field_names,
@@ -103,8 +103,7 @@ def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None
     if options.output is ListOutput.JSON:
         write_json_array(fields)
     elif options.output is ListOutput.NDJSON:
-        for item in fields:
-            write_json(item, indent=None)
+        write_json_lines(fields)
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         if options.headers:

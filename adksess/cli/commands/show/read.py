@@ -64,7 +64,7 @@ async def read_session(
         stored = StoredSession(
             replace(document, tail=tail), redact(stored.app_state), redact(stored.user_state)
         )
-        overview = replace(overview, title=redact(overview.title))
+        overview = overview._replace(title=redact(overview.title))
     return ShownSession(overview, stored, events, shown)
 
 

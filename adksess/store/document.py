@@ -77,8 +77,14 @@ class Document:
 
 
 def iso_time(timestamp: float) -> str:
-    """Return Unix seconds as ISO 8601 in UTC, always 32 characters."""
-    moment = datetime.fromtimestamp(timestamp, UTC)
+    """Return Unix seconds as ISO 8601 in UTC, always 32 characters.
+
+    Raises ValueError for a time before the year 1 or after 9999.
+    """
+    try:
+        moment = datetime.fromtimestamp(timestamp, UTC)
+    except (OverflowError, OSError) as exc:  # by the size of the number
+        raise ValueError("a time is out of range") from exc
     return moment.isoformat(timespec="microseconds")
 
 

@@ -51,7 +51,7 @@ class ResolveOperations(ScanOperations):
             found += [
                 (user, score)
                 for user, score in zip(users.values(), scores, strict=True)
-                if score is not None and score < int(seconds)
+                if score is not None and 0 < score < int(seconds)
             ]
         return found
 

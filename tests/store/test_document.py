@@ -182,6 +182,7 @@ UNREADABLE = [
     b'{"state": {}, "events": {"a": 1}}',
     b'{"state": ["secret"], "events": []}',
     b'{"state": {}, "events": [], "updated_at": 1e300}',
+    b'{"state": {}, "events": [], "last_update_time": -1e18}',
     b"[" * 100_000,
     b'{"a":' * 5_000,
     b'\n],"state":{"tail_bytes":         25}',
@@ -225,3 +226,9 @@ def test_any_damage_is_an_error_or_a_document(data: st.DataObject) -> None:
 def test_any_bytes_are_an_error_or_a_document(value: bytes) -> None:
     with suppress(SessionUnreadable):
         decode(value, REF)
+
+
+@pytest.mark.parametrize("timestamp", [1e12, 1e18, -1e18, 1e300])
+def test_a_time_out_of_range(timestamp: float) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        iso_time(timestamp)

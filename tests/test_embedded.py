@@ -64,7 +64,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(folder: Path) -> None:
         assert os.getsid(pid) != os.getsid(0)
 
 
-def test_a_cut_off_file_loads(folder: Path) -> None:
+def test_a_truncated_file_is_loaded(folder: Path) -> None:
     port = free_port()
     with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
         client.set("whole", "v")
@@ -95,7 +95,7 @@ def append_only_file(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("zeroes", [1, 70_000])
-def test_zeroes_at_the_end_of_the_file_are_cut(folder: Path, zeroes: int) -> None:
+def test_zeros_at_the_end_of_the_file_are_truncated(folder: Path, zeroes: int) -> None:
     port = free_port()
     with EmbeddedServer(folder, port) as server, redis.Redis.from_url(server.url) as client:
         client.set("k", "v\0")

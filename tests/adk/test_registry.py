@@ -133,7 +133,7 @@ def test_what_adk_logs_about_a_broken_file_is_reported(
     assert not caplog.records, "reported once, by doctor"
 
 
-def test_one_folder_does_not_hide_another_and_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_folders_do_not_affect_each_other(tmp_path: Path) -> None:
     path = list(sys.path)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -83,7 +83,7 @@ class TestSessionFiles:
         assert path.read_text(encoding="utf-8") == text
         assert "--format adk does not hold: the expiry." in result.err
 
-    def test_it_is_the_file_that_adk_run_saves(
+    def test_the_file_equals_that_of_adk_run(
         self, cli: Run, concierge: Session, target_url: str
     ) -> None:
         saved = concierge.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -134,7 +134,7 @@ class TestSessionFiles:
         assert [e.content for e in session.events] == [e.content for e in talk.events]
         assert session.state == talk.state
 
-    def test_imported_back_it_is_the_original(
+    def test_an_imported_session_equals_the_original(
         self, cli: Run, concierge: Session, target: redis.Redis, target_url: str, tmp_path: Path
     ) -> None:
         path = tmp_path / "trip.session.json"
@@ -222,7 +222,7 @@ class TestSessionFiles:
 
 
 class TestCredentials:
-    def test_they_are_removed_unless_they_are_asked_for(
+    def test_credentials_are_removed_by_default(
         self, cli: Run, target: redis.Redis, target_url: str
     ) -> None:
         oauth = {"clientId": "me", "clientSecret": "hush-1", "accessToken": "hush-2"}
@@ -267,7 +267,7 @@ def cli_stdin(session: dict[str, Any], url: str) -> subprocess.CompletedProcess[
 
 
 class TestReplay:
-    def test_adk_test_is_green(
+    def test_adk_test_passes(
         self, cli: Run, concierge: Session, target_url: str, tmp_path: Path
     ) -> None:
         agents = tmp_path / "agents"

@@ -22,7 +22,7 @@ def test_any_state(state: dict[str, Any]) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("prefix", ["", "app:", "user:", "temp:"])
-def test_values_that_json_does_not_have(prefix: str, value: Any) -> None:
+def test_values_that_json_lacks(prefix: str, value: Any) -> None:
     _compare({f"{prefix}key": value, f"{prefix}app:": 1, "app": 2})
 
 

@@ -216,7 +216,7 @@ def test_a_named_redis_is_never_replaced(cli: Run, default_port: int) -> None:
     assert (result.code, "Cannot reach Redis" in result.err) == (4, True)
 
 
-def test_without_data_there_is_no_server(
+def test_without_data_no_server_is_started(
     cli: Run, default_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""A Redis user who may not do everything: never an empty answer, always the missing right."""
+"""A Redis user without some rights: an error names the missing right, never an empty result."""
 
 import pytest
 import redis

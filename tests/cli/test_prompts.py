@@ -1,4 +1,4 @@
-"""Confirmations: what answers them without a terminal, and what a protected server asks for."""
+"""Confirmations: options that confirm, and what has to be typed for a protected server."""
 
 import io
 import sys
@@ -47,7 +47,7 @@ def test_options_that_confirm(target: Target, answer: ChangeOptions) -> None:
         (PLAIN, ChangeOptions(), "add --yes to delete 3 sessions in redis://localhost"),
     ],
 )
-def test_options_that_do_not(
+def test_options_that_do_not_confirm(
     monkeypatch: pytest.MonkeyPatch, target: Target, answer: ChangeOptions, sentence: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))

@@ -90,7 +90,7 @@ def test_a_wrong_password_is_a_sentence(run: Run, database: redis.Redis, valkey_
     assert "hunter2" not in result.err
 
 
-def test_what_works_does_not_show_it_either(
+def test_successful_commands_show_no_password(
     run: Run, database: redis.Redis, valkey_url: str
 ) -> None:
     database.acl_setuser(

@@ -1,4 +1,4 @@
-"""Any sequence of calls leaves the in-memory reference and ours with equal answers."""
+"""Any sequence of calls gets equal answers from the in-memory reference and our service."""
 
 import asyncio
 import uuid
@@ -24,7 +24,7 @@ EXPECTED_ERRORS = (AlreadyExistsError, SessionNotFoundError)
 
 
 class Sessions(RuleBasedStateMachine):
-    """Calls both services with the same arguments and compares all that comes back."""
+    """Calls both services with the same arguments and compares the results."""
 
     url: ClassVar[str]
 

@@ -110,7 +110,7 @@ async def test_every_value_keeps_its_type_in_every_scope(backend: Backend, scope
     assert found == session
 
 
-async def test_a_number_longer_than_python_prints(backend: Backend) -> None:
+async def test_a_number_of_more_digits_than_python_prints(backend: Backend) -> None:
     session = await backend.service.create_session(app_name=APP, user_id=USER)
     await backend.service.append_event(session, event(state={"n": 10**5_000 + 7}))
     assert same((await stored(backend, session)).state, {"n": 10**5_000 + 7})
@@ -201,7 +201,7 @@ async def test_text_that_is_not_unicode(backend: Backend) -> None:
 
 # ADK's in-memory service keeps Python objects
 @pytest.mark.parametrize("backend", IN_REDIS, indirect=True)
-async def test_values_that_json_has_not_become_what_adk_makes_of_them(backend: Backend) -> None:
+async def test_values_that_json_lacks_are_converted_as_in_adk(backend: Backend) -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     state = {
         "when": moment,

@@ -120,7 +120,7 @@ async def test_search_finds_what_a_plain_scan_finds(
 
 @settings(max_examples=200, deadline=None)
 @given(_texts(), _texts(least=1), st.booleans(), st.booleans())
-def test_what_cannot_match_is_not_needed(
+def test_may_match_is_true_for_every_match(
     text: str, wanted: str, is_regex: bool, ignore_case: bool
 ) -> None:
     """The check before parsing never rejects JSON that holds a match."""

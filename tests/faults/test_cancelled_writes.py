@@ -87,7 +87,7 @@ async def test_order_on_an_uneven_network(valkey_url: str, policy: str) -> None:
 
 
 @pytest.mark.parametrize("is_connected", [False, True])
-async def test_exactly_once_wherever_the_cancellation_comes(
+async def test_stored_exactly_once_at_any_cancellation(
     service: RedisSessionService, is_connected: bool
 ) -> None:
     session = await service.create_session(app_name=APP, user_id=USER)
@@ -103,7 +103,7 @@ async def test_exactly_once_wherever_the_cancellation_comes(
     assert count >= 1 if is_connected else count > 5
 
 
-async def test_a_large_event(service: RedisSessionService) -> None:
+async def test_a_large_event_cancelled_while_it_is_sent(service: RedisSessionService) -> None:
     """Larger than the buffers of the socket, so it is cancelled while it is being sent."""
     session = await service.create_session(app_name=APP, user_id=USER)
     for steps in range(1, 8):
@@ -113,7 +113,7 @@ async def test_a_large_event(service: RedisSessionService) -> None:
     assert await stored(service, session) == session
 
 
-async def test_while_it_waits_for_a_connection(valkey_url: str) -> None:
+async def test_cancelled_while_it_waits_for_a_connection(valkey_url: str) -> None:
     async with RedisSessionService(f"{valkey_url}?max_connections=1") as service:
         session = await service.create_session(app_name=APP, user_id=uuid.uuid4().hex)
         others = [asyncio.create_task(service.store.key_count()) for _ in range(5)]
@@ -139,7 +139,7 @@ async def test_cancelled_again_and_again(service: RedisSessionService) -> None:
         assert await stored(service, session) == session
 
 
-async def test_the_timeout_of_the_call_ends_it(valkey_url: str) -> None:
+async def test_the_timeout_of_a_call_ends_a_cancelled_write(valkey_url: str) -> None:
     faults: list[str | None] = []
 
     def choose() -> str | None:
@@ -169,7 +169,7 @@ async def test_a_timeout_of_the_caller(service: RedisSessionService) -> None:
     assert await stored(service, session) == session
 
 
-def test_the_end_of_a_loop(valkey_url: str) -> None:
+def test_writes_at_the_end_of_a_loop_are_completed(valkey_url: str) -> None:
     """asyncio.run() cancels the tasks that are left, and closes the loop."""
     service = RedisSessionService(valkey_url, prefix=f"t{uuid.uuid4().hex}:")
     session = asyncio.run(service.create_session(app_name=APP, user_id=USER))

@@ -26,7 +26,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerPro
 
 
 @pytest.mark.slow
-async def test_killed_ten_times_in_mid_load(server: ServerProcess) -> None:
+async def test_killed_ten_times_under_load(server: ServerProcess) -> None:
     # without retries of our own, so that each kill causes an error
     service = RedisSessionService(store=SessionStore(server.url, retries=0))
     await service.create_session(app_name=APP, user_id=USER, session_id="s")

@@ -49,7 +49,7 @@ def connections(valkey_url: str) -> int:
 
 
 @pytest.mark.slow
-def test_a_hundred_runs_leave_nothing_behind(valkey_url: str, service: RedisSessionService) -> None:
+def test_a_hundred_runs_leak_no_files(valkey_url: str, service: RedisSessionService) -> None:
     """Each `Runner.run()` is a new thread with a new event loop. ADK closes no service."""
     runner = Runner(agent=Echo(name="echo"), app_name=APP, session_service=service)
     message = types.Content(role="user", parts=[types.Part(text="hello")])
@@ -97,7 +97,7 @@ def test_one_service_in_several_threads(service: RedisSessionService) -> None:
 
 
 @pytest.mark.parametrize("in_threads", [False, True])
-def test_loops_closed_by_hand_leave_no_connection(
+def test_loops_closed_by_hand_leak_no_connections(
     valkey_url: str, service: RedisSessionService, in_threads: bool
 ) -> None:
     """Without `asyncio.run()` nothing ends the async generators of a loop."""

@@ -54,7 +54,7 @@ async def whole(service: RedisSessionService, session: Session) -> Session:
 
 
 @pytest.mark.parametrize("cut", CUTS)
-async def test_one_cut_is_not_noticed(shared_url: str, cut: str) -> None:
+async def test_one_lost_connection_is_retried(shared_url: str, cut: str) -> None:
     network = Switch()
     async with service_behind(shared_url, network) as (service, between):
         session = await service.create_session(app_name=APP, user_id=USER)
@@ -123,7 +123,7 @@ async def test_a_retried_append_is_not_a_conflict(shared_url: str) -> None:
             await service.append_event(stale, event("late"))
 
 
-async def test_a_stall_ends_in_a_clear_error(shared_url: str) -> None:
+async def test_a_server_that_does_not_answer_is_an_error(shared_url: str) -> None:
     network = Switch()
     async with service_behind(shared_url, network, "?socket_timeout=1") as (service, between):
         session = await service.create_session(app_name=APP, user_id=USER)
@@ -137,7 +137,7 @@ async def test_a_stall_ends_in_a_clear_error(shared_url: str) -> None:
         assert texts(session) == ["again"]
 
 
-async def test_nothing_listens() -> None:
+async def test_no_server_at_the_address() -> None:
     service = RedisSessionService("redis://ada:s3cr3t@127.0.0.1:1/0")
     with pytest.raises(ServerUnavailable, match=r"refused.*correct the address") as error:
         await service.list_sessions(app_name=APP, user_id=USER)
@@ -178,9 +178,9 @@ async def test_a_thousand_appends_under_random_cuts(
             await service.create_session(app_name=APP, user_id=USER, session_id=f"s{n}")
             for n in range(WRITERS // writers_per_session)
         ]
-        hands = {n: await whole(service, sessions[n % len(sessions)]) for n in range(WRITERS)}
+        callers = {n: await whole(service, sessions[n % len(sessions)]) for n in range(WRITERS)}
         between.choose = choose
-        await asyncio.gather(*(write(*hand) for hand in hands.items()))
+        await asyncio.gather(*(write(*copy) for copy in callers.items()))
         between.choose = lambda: None
         stored = {session.id: await whole(service, session) for session in sessions}
 
@@ -189,14 +189,14 @@ async def test_a_thousand_appends_under_random_cuts(
     assert set(found.values()) == {1}
     assert acknowledged <= set(found)
     assert len(found) <= WRITERS * EACH
-    for writer, hand in hands.items():
-        session = stored[hand.id]
+    for writer, copy in callers.items():
+        session = stored[copy.id]
         mine = [text for text in texts(session) if text.startswith(f"{writer}/")]
         numbers = [int(text.split("/")[1]) for text in mine]
         assert numbers == sorted(numbers)
         assert session.state[f"w{writer}"] == numbers[-1]
         if writers_per_session == 1:
-            held = set(texts(hand))
+            held = set(texts(copy))
             assert acknowledged & set(mine) <= held <= set(mine)
             if held == set(mine):
-                assert hand == session
+                assert copy == session

@@ -1,4 +1,4 @@
-"""A password in the URL is in no repr, error, traceback or log line that we cause."""
+"""A password in the URL is never in our reprs, errors, tracebacks and log lines."""
 
 import logging
 import traceback

@@ -1,4 +1,4 @@
-"""Many writers at once: every event once, each writer's order, no state key lost."""
+"""Many writers at once: every event is stored once and in order, no state key is lost."""
 
 import asyncio
 import multiprocessing

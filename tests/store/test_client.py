@@ -1,4 +1,4 @@
-"""How calls to Redis are made: retries, their limits, and waiting for a connection."""
+"""Calls to Redis: retries, their limits, and waiting for a connection."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -153,7 +153,7 @@ class TestStates:
         assert await self.found(store, "one", "ada") == {("one", "ada")}
         assert await self.found(store, None, "bob") == {("one", "bob"), ("two*", "bob")}
 
-    async def test_by_name(self, store: SessionStore, client: redis.Redis) -> None:
+    async def test_states_by_name(self, store: SessionStore, client: redis.Redis) -> None:
         client.set(store.keys.user_state("one", "eve"), "no hash")
         names = [("one", None), ("one", "eve"), ("one", "missing"), ("two*", "bob")]
         assert await store.state_of(names) == [

@@ -59,7 +59,7 @@ async def test_settings(
     assert {name: getattr(info, name) for name in expected} == expected
 
 
-async def test_what_a_user_may_not_ask_is_unknown(server: ServerProcess) -> None:
+async def test_values_without_permission_are_unknown(server: ServerProcess) -> None:
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "few", "on", ">pw", "+ping")
     info = await check(f"redis://few:pw@127.0.0.1:{server.port}/0")
@@ -67,7 +67,7 @@ async def test_what_a_user_may_not_ask_is_unknown(server: ServerProcess) -> None
     assert info.clock_offset == 0
 
 
-async def test_a_server_without_config(server: ServerProcess) -> None:
+async def test_a_server_without_the_config_command(server: ServerProcess) -> None:
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "few", "on", ">pw", "+@all", "-config")
     url = f"redis://few:pw@127.0.0.1:{server.port}/0"

@@ -97,7 +97,7 @@ def test_a_name_that_is_not_unicode_is_rejected() -> None:
 @given(st.tuples(names, names, names), st.tuples(names, names, names), names)
 @example(("a", "b:c", "d"), ("a:b", "c", "d"), "")
 @example(("a", "%3A", "d"), ("a", ":", "d"), "")
-def test_no_two_sessions_share_a_key(
+def test_each_session_has_its_own_key(
     one: tuple[str, str, str], other: tuple[str, str, str], prefix: str
 ) -> None:
     keys = Keys(prefix)
@@ -107,7 +107,7 @@ def test_no_two_sessions_share_a_key(
 
 
 @given(st.binary(max_size=60) | st.binary(max_size=40).map(b"session:".__add__))
-def test_the_parser_takes_any_bytes(key: bytes) -> None:
+def test_the_parser_accepts_any_bytes(key: bytes) -> None:
     """A key that is parsed as a session is the key that would be written for it."""
     keys = Keys()
     ref = keys.parse_session(key)

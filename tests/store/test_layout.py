@@ -107,7 +107,7 @@ async def test_every_key_and_its_type(valkey_url: str, store: SessionStore) -> N
         assert client.ttl(prefix + b"session_apps") == -1
 
 
-async def test_no_key_outside_the_prefix_is_touched(valkey_url: str) -> None:
+async def test_no_key_outside_the_prefix_is_changed(valkey_url: str) -> None:
     mine, other = f"t{uuid.uuid4().hex}:", f"t{uuid.uuid4().hex}:"
     ref = SessionRef("*", "?", "[a]")
     with redis.Redis.from_url(valkey_url) as client:

@@ -34,14 +34,14 @@ async def test_the_same_items_in_the_same_order(length: int) -> None:
     assert [item async for item in prefetch(Source(length)())] == list(range(length))
 
 
-async def test_the_next_item_is_asked_for_before_one_is_yielded() -> None:
+async def test_the_next_item_is_requested_before_one_is_yielded() -> None:
     source = Source(10)
     async with aclosing(prefetch(prefetch(source()))) as items:
         assert await anext(items) == 0
         assert source.asked >= 2
 
 
-async def test_it_runs_a_few_items_ahead_and_no_more() -> None:
+async def test_it_prefetches_a_few_items_only() -> None:
     source = Source(1_000)
     async with aclosing(prefetch(source())) as items:
         await anext(items)
@@ -49,7 +49,7 @@ async def test_it_runs_a_few_items_ahead_and_no_more() -> None:
         assert source.asked <= 3
 
 
-async def test_an_error_comes_after_the_items_before_it() -> None:
+async def test_an_error_is_raised_after_the_items_before_it() -> None:
     items = prefetch(Source(3, breaks=True)())
     assert [await anext(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(OSError, match="the source broke"):

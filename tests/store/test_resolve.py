@@ -1,4 +1,4 @@
-"""What people type: ids, prefixes of ids, app/user/id and whole keys, and what they mean."""
+"""Resolving names: ids, prefixes of ids, app/user/id and whole keys."""
 
 import asyncio
 

@@ -22,7 +22,7 @@ async def client(valkey_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-def test_every_file_is_a_script_or_the_beginning_of_one() -> None:
+def test_every_lua_file_is_used() -> None:
     names = {path.name for path in (files("adksess.store") / "lua").iterdir()}
     texts = [one.text for one in vars(scripts).values() if isinstance(one, Script)]
     assert {name.rpartition(".")[2] for name in names} == {"lua"}

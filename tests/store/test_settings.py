@@ -51,7 +51,7 @@ def test_our_options_are_read_from_the_query_and_keywords_win() -> None:
         (f"valkey://u:{SECRET}%40%3A%2F@host", "valkey://u:***@host"),
     ],
 )
-def test_no_password_is_shown(url: str, shown: str) -> None:
+def test_no_password_in_repr_and_redacted(url: str, shown: str) -> None:
     settings = Settings.parse(url)
     assert settings.redacted == shown
     assert SECRET not in repr(settings)

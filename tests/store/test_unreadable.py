@@ -36,7 +36,7 @@ def service(store: SessionStore) -> RedisSessionService:
     return RedisSessionService(store=store)
 
 
-async def test_a_list_shows_the_rest(
+async def test_a_list_shows_the_other_sessions(
     valkey_url: str, store: SessionStore, service: RedisSessionService
 ) -> None:
     with redis.Redis.from_url(valkey_url) as client:
@@ -54,7 +54,7 @@ async def test_a_list_shows_the_rest(
         by_scan = {one.ref.session_id: one.problem async for b in store.scan() for one in b}
         by_index = {s.ref.session_id: s.problem for s in await store.user_summaries(APP, USER)}
         assert by_scan == by_index
-        assert set(by_scan) == {"good", "list", *BAD} - {"empty"}  # no better than a missing key
+        assert set(by_scan) == {"good", "list", *BAD} - {"empty"}  # handled like a missing key
         assert [name for name, problem in by_scan.items() if not problem] == ["good"]
 
 

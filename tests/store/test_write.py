@@ -123,7 +123,7 @@ async def test_the_longest_ttl(client: Any, store: SessionStore) -> None:
     assert client.ttl(store.keys.session(REF)) > MAX_SECONDS - 60
 
 
-async def test_what_is_stored_is_clamped(client: Any, store: SessionStore) -> None:
+async def test_an_invalid_stored_ttl_is_clamped(client: Any, store: SessionStore) -> None:
     """A TTL that another program wrote: the next append must not fail."""
     document = await store.create(REF)
     value = encode(document).replace(b'","title":', b'","ttl":10000000000000000,"title":')

@@ -70,9 +70,7 @@ async def test_the_documented_rights_are_enough(server: ServerProcess, prefix: s
         await manage(service.store)
 
 
-async def test_none_of_them_is_too_much(
-    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_right_is_needed(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any single one of the rights, something fails."""
     monkeypatch.setattr(write, "sample_size", lambda: 8)  # not in one of eight creates
     for command in SERVICE:

@@ -124,7 +124,7 @@ async def test_writers_of_shared_state_on_several_nodes(cluster: Cluster) -> Non
             assert len([k for k in found.state if k.startswith("user:")]) == 200
 
 
-async def test_twenty_loops_leave_no_connection(cluster: Cluster) -> None:
+async def test_twenty_loops_leak_no_connections(cluster: Cluster) -> None:
     def connections() -> int:
         total = 0
         for node in cluster.nodes:

@@ -58,7 +58,7 @@ def servers(tmp_path: Path) -> Iterator[dict[str, ServerProcess]]:
 
 
 @pytest.mark.slow
-async def test_failover_in_mid_load(servers: dict[str, ServerProcess]) -> None:
+async def test_failover_under_load(servers: dict[str, ServerProcess]) -> None:
     sentinel = servers["sentinel"]
     # the first of two sentinels is down
     hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"

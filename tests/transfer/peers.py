@@ -1,4 +1,4 @@
-"""One conversation that every session service is given, so that all can be compared."""
+"""One conversation for every session service, so that all can be compared."""
 
 from google.adk.events.event import Event
 from google.adk.events.event_actions import EventActions

@@ -1,4 +1,4 @@
-"""Copies and forks of sessions: every prefix equals a session built by appending just that."""
+"""Copies and forks of sessions: every prefix equals a session with the same events appended."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ async def _get(service: RedisSessionService, ref: SessionRef) -> Session:
 
 
 async def _rewound(service: RedisSessionService, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """A conversation with tools, bytes and a sub-agent, in which the user went back once."""
+    """A conversation with tools, bytes and a sub-agent, with one rewind."""
     use_script(monkeypatch)
     state = {"given": 1, "turns": {"deep": [None]}, "none": None}
     await converse(service, "trip", state=state)
@@ -130,7 +130,7 @@ async def test_to_another_user_app_and_redis(
         assert not same.shared
 
 
-async def test_what_does_not_exist(target: redis.Redis, target_url: str) -> None:
+async def test_missing_names_are_errors(target: redis.Redis, target_url: str) -> None:
     async with SessionStore(target_url) as store:
         with pytest.raises(SessionNotFound):
             await copy_session(store, REF, CopyOptions())

@@ -37,7 +37,7 @@ def _google_adk_redis(url: str) -> BaseSessionService:
 
 
 def _script(client: redis.Redis) -> None:
-    """A script such as many have: the session's JSON, with `session_id`, `app:` keys and all."""
+    """The JSON that a user's script stores, with `session_id` and `app:` keys."""
     service = InMemorySessionService()
     for (app, user, session_id), session in zip(NAMES, asyncio.run(_all(service)), strict=True):
         fields = session.model_dump(mode="json", by_alias=False)
@@ -269,7 +269,7 @@ class TestConflicts:
 
 
 class TestUnusable:
-    def test_names_that_a_key_does_not_tell(
+    def test_names_that_are_ambiguous_in_a_key(
         self, cli: Cli, source: redis.Redis, source_url: str, target: redis.Redis, target_url: str
     ) -> None:
         source.hset("adk:sessions:a:b:c:s1:meta", mapping={"id": "s1", "last_update_time": 1.5})
@@ -306,7 +306,7 @@ class TestUnusable:
         assert cli("migrate", "--from", source_url, "-r", target_url).out.endswith("1 unchanged.\n")
 
 
-def test_from_one_redis_to_another_as_it_is(
+def test_documents_are_copied_unchanged_between_servers(
     cli: Cli, source: redis.Redis, source_url: str, target: redis.Redis, target_url: str
 ) -> None:
     fill(source, source_url, "adk")

@@ -29,7 +29,7 @@ REF = SessionRef("demo", "ada", "long")
 
 
 class Silent(BaseLlm):
-    """A model that is never asked."""
+    """A model that is never called."""
 
     async def generate_content_async(
         self, llm_request: LlmRequest, stream: bool = False
@@ -39,7 +39,7 @@ class Silent(BaseLlm):
 
 
 class Story:
-    """A history in the making: every event a second after the one before."""
+    """Builds a history: each event is one second after the one before."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -118,7 +118,7 @@ async def _load(service: RedisSessionService) -> Session:
 
 
 def _ids(session: Session) -> list[str]:
-    """The ids of the events, without the one that trim puts in."""
+    """The ids of the events, without the one that trim adds."""
     prefix = trimming.BASELINE_PREFIX
     return [e.id for e in session.events if not e.invocation_id.startswith(prefix)]
 
@@ -278,7 +278,7 @@ class TestRewinds:
             story.turn(number)
         story.turn(6, state_delta={"only1": None})
         _trimmed(cli, service, target_url, story, 2)
-        # and once more, so that the stand-in is folded into the next one
+        # trim again: the added event is merged into a new one
         asyncio.run(_append(service, Story().turn(7)))
         cli("trim", "long", "--keep-last", 2, "--yes", "-r", target_url)
 

@@ -94,12 +94,12 @@ def test_names_of_servers(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "nonsense"])
-def test_silence_without_redis(run: Run, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_no_candidates_without_redis(run: Run, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("ADKSESS_REDIS_URL", url)
     assert completed(run, "show", "8") == []
 
 
-def test_scripts_of_earlier_versions_get_nothing_to_evaluate(
+def test_completion_scripts_of_earlier_versions_get_an_empty_answer(
     run: Run, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_session(valkey_url, session_id=_HOSTILE[0])

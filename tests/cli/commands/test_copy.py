@@ -46,7 +46,7 @@ def test_the_whole_output(cli: Run, target: redis.Redis, target_url: str, column
 
 
 @pytest.mark.usefixtures("session")
-def test_to_another_prefix(cli: Run, target: redis.Redis, target_url: str) -> None:
+def test_a_copy_to_another_prefix(cli: Run, target: redis.Redis, target_url: str) -> None:
     result = cli("copy", "8e42", "--to-prefix", "staging:", "-r", target_url)
     assert result.out == "Copied demo/ada/8e42aa to demo/ada/8e42aa (3 events).\n"
     assert target.exists("staging:session:demo:ada:8e42aa")

@@ -10,7 +10,7 @@ from tests.conftest import Run
 
 
 @pytest.mark.usefixtures("three")
-def test_foreign_keys_stay(run: Run, database: redis.Redis) -> None:
+def test_foreign_keys_are_kept(run: Run, database: redis.Redis) -> None:
     foreign = {f"foreign:{n}": f"value {n}" for n in range(500)}
     foreign |= {"session:php": "a:1", "session:web:prod:1": "text", "session": "x"}
     foreign |= {"xsession:demo:ada:s": "{}", "prod:session:demo:ada:s": "{}"}
@@ -50,7 +50,7 @@ def test_sessions_of_other_tools_are_deleted_and_other_values_named(
 
 
 @pytest.mark.usefixtures("three")
-def test_filters_limit_it(run: Run) -> None:
+def test_filters_limit_the_flush(run: Run) -> None:
     run("flush", "--app", "demo", "--yes")
     assert ids_in(run) == {"bob-first"}
 

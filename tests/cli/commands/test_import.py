@@ -317,7 +317,7 @@ def _own(**changes: Any) -> dict[str, Any]:
 
 
 class TestCraftedDocuments:
-    """Only what was validated is stored, whatever the text of a line looks like."""
+    """Only validated documents are stored, for any text of a line."""
 
     CRAFTED: ClassVar[list[tuple[str, str]]] = (
         [
@@ -564,7 +564,7 @@ def test_a_full_server_keeps_what_it_stored_and_the_counts_say_so(cli: Cli, tmp_
 def test_exports_of_version_0_1_are_read(
     cli: Cli, tmp_path: Path, target: redis.Redis, target_url: str
 ) -> None:
-    """They have a document with tabs of its own as text."""
+    """Their documents are stored as text with tabs."""
     text = '{\n\t"session_id": "s",\n\t"state": {"a": [1, 1.0]}, "events": []\n}\r\n'
     record = {k: v for k, v in _session().items() if k != "document"} | {"document_text": text}
     broken = record | {"document_text": "{", "session_id": "t"}

@@ -26,7 +26,7 @@ def agents(tmp_path: Path) -> Path:
     return folder
 
 
-def test_it_writes_what_adk_loads(cli: Cli, agents: Path) -> None:
+def test_adk_loads_the_written_file(cli: Cli, agents: Path) -> None:
     result = cli("init", agents, "-r", "redis://ada:geheim@db:6379/0?prefix=p:")
     assert result.code == 0
     assert (agents / "services.py").read_text() == SERVICES
@@ -116,7 +116,7 @@ def test_a_container_gets_the_adksess_that_is_installed(
         assert f"pip wheel --no-deps --wheel-dir wheels {source}\n" in out
 
 
-def test_for_adk_run_too(cli: Cli, agents: Path) -> None:
+def test_services_files_for_adk_run(cli: Cli, agents: Path) -> None:
     (agents / "no agent").mkdir()
     assert cli("init", agents, "--agent").code == 0
     written = sorted(agents.rglob("services.py"))

@@ -129,7 +129,7 @@ def test_a_narrow_table_keeps_the_ids_whole(run: Run, valkey_url: str) -> None:
     assert "somebody@example.com" in wide
 
 
-def test_stored_text_cannot_control_the_terminal(run: Run, valkey_url: str) -> None:
+def test_stored_text_cannot_control_a_terminal(run: Run, valkey_url: str) -> None:
     store_session(valkey_url, app=ESCAPE, title=ESCAPE, state={"k": ESCAPE})
     for form in ("table", "csv", "json", "ndjson", "ids"):
         result = run("list", "-o", form, "--column", "state.k")

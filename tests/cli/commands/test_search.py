@@ -121,7 +121,7 @@ def test_a_wrong_command_line_is_a_usage_error(run: Run) -> None:
     assert run("search", "--author", "user").code == 2
 
 
-def test_stored_text_cannot_control_the_terminal(run: Run, database: redis.Redis) -> None:
+def test_stored_text_cannot_control_a_terminal(run: Run, database: redis.Redis) -> None:
     hostile = "\x1b]0;owned\x07 [bold]needle[/bold]"
     put_document(database, SessionRef("demo", hostile, "s1"), said(hostile, hostile))
     for form in ("table", "ndjson", "ids"):

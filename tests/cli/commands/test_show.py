@@ -172,7 +172,7 @@ def test_state_alone_has_the_shared_state_too(run: Run, valkey_url: str) -> None
     assert run("show", "session-1", "--state", "-o", "json").json == json.loads(result.out)
 
 
-def test_stored_text_cannot_control_the_terminal(run: Run, valkey_url: str) -> None:
+def test_stored_text_cannot_control_a_terminal(run: Run, valkey_url: str) -> None:
     hostile = "\x1b]0;owned\x07 \x9b31m [bold]x[/bold] [/nope]"
     store_session(
         valkey_url,

@@ -42,7 +42,7 @@ class TestGet:
             assert state("get", name).json == session
         assert state("get", "8e42", "user:n").json == "A"
 
-    def test_what_does_not_exist(self, state: Any) -> None:
+    def test_missing_names_are_errors(self, state: Any) -> None:
         result = state("get", "demo", "no")
         assert (result.code, result.out) == (3, "")
         assert result.err == "error: The state of app demo has no key 'no'.\n"

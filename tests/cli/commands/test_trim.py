@@ -23,7 +23,7 @@ def _three(target: redis.Redis, target_url: str) -> None:
 
 @pytest.mark.usefixtures("_three")
 class TestSelection:
-    def test_it_asks_and_never_selects_all(self, cli: Cli, target_url: str) -> None:
+    def test_trim_asks_and_never_selects_all(self, cli: Cli, target_url: str) -> None:
         assert cli("trim", "--keep-last", 1, "--yes", "-r", target_url).code == 2
         assert cli("trim", "one-", "-r", target_url).code == 2
         assert cli("trim", "one-", "--keep-last", 0, "-r", target_url).code == 2

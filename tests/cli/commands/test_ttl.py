@@ -13,7 +13,7 @@ from tests.conftest import Run
 
 
 @pytest.mark.usefixtures("three")
-def test_in_words_and_seconds(run: Run) -> None:
+def test_ttl_is_shown_in_words_and_seconds(run: Run) -> None:
     run("ttl", "ada-first", "--set", "26h30m")
     assert "1d 2h" in run("ttl", "ada-first").out
     assert "never" in run("ttl", "bob-first").out
@@ -42,7 +42,7 @@ def test_persist_and_back(run: Run, database: redis.Redis) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_in_bulk_it_asks(run: Run, database: redis.Redis) -> None:
+def test_a_bulk_change_asks_for_confirmation(run: Run, database: redis.Redis) -> None:
     assert run("ttl", "--app", "demo", "--set", "1h").code == 2
     assert "2 sessions" in run("ttl", "--app", "demo", "--set", "1h", "--dry-run").out
     assert database.ttl("session:demo:ada:ada-first") > 7_200
@@ -58,7 +58,7 @@ def test_a_bad_duration_changes_nothing(run: Run, database: redis.Redis, wrong: 
 
 
 @pytest.mark.usefixtures("three")
-def test_missing_and_contradicting(run: Run) -> None:
+def test_missing_sessions_and_contradicting_options(run: Run) -> None:
     assert run("ttl").code == 2
     assert run("ttl", "not-there").code == 3
     assert run("ttl", "ada-first", "--set", "1h", "--persist").code == 2

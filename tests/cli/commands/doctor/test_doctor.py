@@ -29,7 +29,7 @@ def by_name(out: str) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in json.loads(out)}
 
 
-def test_nothing_fails(cli: Callable[..., Any], valkey_url: str) -> None:
+def test_no_check_fails(cli: Callable[..., Any], valkey_url: str) -> None:
     result = cli("doctor", "-r", valkey_url)
     assert (result.code, result.err) == (0, "")
     assert "answers in" in result.out
@@ -200,7 +200,7 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     assert database.get("session:demo:bob:broken") == b"no session"
 
 
-def test_keys_of_the_wrong_type_are_reported_and_block_nothing_else(
+def test_keys_of_the_wrong_type_are_reported_and_other_sessions_checked(
     run: Run, database: redis.Redis, valkey_url: str
 ) -> None:
     store_session(valkey_url, session_id="session-1")

@@ -111,7 +111,7 @@ def test_api_serves_without_the_ui(agents: Path, tmp_path: Path, valkey_url: str
         assert re.search(r"API +http://127.0.0.1:\d+/docs", web.output)
 
 
-def test_registering_in_the_agent_is_too_late_and_ours_is_not(
+def test_registering_in_the_agent_is_too_late_but_serve_registers_first(
     agents: Path, tmp_path: Path, valkey_url: str
 ) -> None:
     uri = f"--session_service_uri={valkey_url}"

@@ -70,7 +70,7 @@ class EmbeddedServer:
     def start(self) -> None:
         """Start, share or recover the server. Raises EmbeddedError."""
         if self.running_port() is None:
-            _server_binary()  # before a folder is created in vain
+            _server_binary()  # before a folder is created that nothing would use
         self._prepare_data_dir()
         self._lock = self._lock_path.open("rb")
         deadline = time.monotonic() + START_SECONDS

@@ -1,1 +1,1 @@
-"""What sessions say: events, titles, status, search, transcripts."""
+"""Read conversations: history rules, event texts, titles, status, search, transcripts."""

@@ -84,7 +84,7 @@ def test_the_fast_validator_calls_none_of_the_checks(monkeypatch: pytest.MonkeyP
 def test_the_event_is_the_same(
     content: object, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not fast:  # as with a pydantic that does not take the schema
+    if not fast:  # as with a pydantic that rejects the schema
         monkeypatch.setattr(event_json, "FAST_VALIDATOR", None)
     assert_read_as_adk_reads_it(line_with(content))
 
@@ -133,7 +133,7 @@ def test_shortcuts_for_nested_fields_are_read_as_adk_reads_them(fields: dict[str
 
 
 @pytest.mark.parametrize("name", ['"message" ', '"m\\u0065ssage"'])
-def test_however_its_name_is_written(name: str) -> None:
+def test_a_key_with_blanks_or_escapes_is_read(name: str) -> None:
     line = f'{{"id":"1","timestamp":1.0,{name}:"hi"}}'.encode()
     assert read_event(line, REF, 1).content
     assert_read_as_adk_reads_it(line)

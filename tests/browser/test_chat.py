@@ -23,7 +23,7 @@ def url(valkey_url: str) -> str:
 
 @pytest.fixture
 def web(tmp_path: Path, url: str) -> Iterator[WebServer]:
-    """`adksess serve --demo`, with a home where ADK finds its question on telemetry answered."""
+    """`adksess serve --demo`, with a home in which ADK's question about telemetry is answered."""
     (tmp_path / ".adk").mkdir()
     (tmp_path / ".adk" / "config.json").write_text('{"telemetry": false}')
     with WebServer(adksess("serve", "--demo", "-r", url), tmp_path) as web:

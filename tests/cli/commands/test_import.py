@@ -403,7 +403,7 @@ class TestCraftedDocuments:
         lines = decode(value, SessionRef("a", "u", "s")).events
         assert [json.loads(event) for event in lines] == document["events"]
 
-    def test_a_second_tail_is_not_taken_for_the_first(
+    def test_text_like_a_tail_is_not_read_as_the_tail(
         self, cli: Cli, tmp_path: Path, target: redis.Redis, target_url: str
     ) -> None:
         text = json.dumps(_own(state={"k": '\n],"state":{\n"admin":true\n},"created_at":'}))
@@ -422,12 +422,12 @@ def _with_tabs(line: str) -> str:
 class TestWrongFiles:
     FILES: ClassVar = [
         ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", "it is not text"),
-        ("passwd", b"root:x:0:0:root:/root:/bin/bash\n" * 3_000, "no line of adksess export"),
+        ("passwd", b"root:x:0:0:root:/root:/bin/bash\n" * 3_000, "neither an export of adksess"),
         ("utf-16", (json.dumps(_session()) + "\n").encode("utf-16") * 2, "UTF-16"),
         ("utf-16-be", (json.dumps(_session()) + "\n").encode("utf-16-be") * 2, "not text"),
         ("array", json.dumps([_session()]).encode(), "JSON array"),
         ("pretty array", json.dumps([_session()], indent=1).encode(), "JSON array"),
-        ("other", b'{"a": 1}\n' * 200, "no line of adksess export"),
+        ("other", b'{"a": 1}\n' * 200, "neither an export of adksess"),
     ]
 
     @pytest.mark.parametrize(("name", "content", "why"), FILES, ids=[name for name, *_ in FILES])
@@ -473,7 +473,7 @@ class TestInterrupted:
             for n in range(count)
         )
 
-    def test_a_cut_gzip_file_imports_its_whole_lines_and_counts_them(
+    def test_a_truncated_gzip_file_imports_its_whole_lines_and_counts_them(
         self, cli: Cli, tmp_path: Path, target: redis.Redis, target_url: str
     ) -> None:
         whole = gzip.compress(self._lines(500), 1)

@@ -69,7 +69,10 @@ class Server:
     @property
     def holds_password(self) -> bool:
         """Whether the URL itself has a password."""
-        return "***" in Settings.parse(self.url).redacted
+        url, login = self.url, urlsplit(self.url).netloc.rpartition("@")[0]
+        if ":" not in login and (self.password_command or self.password_file):
+            url = url.replace(f"{login}@", "", 1)  # a user's name: `redacted` hides it in any case
+        return "***" in Settings.parse(url).redacted
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from statistics import fmean, stdev
 
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef, UserRef
@@ -293,6 +292,8 @@ class StatisticsOperations(QueryOperations):
 
 def _scaled(values: Sequence[float], count: int) -> Estimate:
     """The sum over `count` sessions, of which these are a random sample."""
+    from statistics import fmean, stdev  # which only `stats` needs: 3 ms
+
     total = fmean(values) * count
     if len(values) < 2 or len(values) == count:
         return Estimate(round(total))

@@ -92,8 +92,13 @@ class Lab:
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """Return the environment of a process that imports this checkout from another folder."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **more}
+    """Return the environment of a process that imports this checkout from another folder.
+
+    Without what would make it compile every module again, or write each line by itself.
+    """
+    slower = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if name not in slower}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **more}
 
 
 def client(url: str) -> Redis:

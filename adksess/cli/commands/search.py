@@ -115,17 +115,18 @@ def print_matches(options: SearchCommandOptions) -> None:
     async def work(store: "SessionStore") -> tuple[int, bool, str]:
         from adksess.cli.empty import explain_empty
 
-        printed, more = await _print_while_searching(store, options, progress)
+        printed, stopped = await _print_while_searching(store, options, progress)
         empty = "" if progress.sessions else await explain_empty(store, options.filters)
-        return printed, more, empty
+        return printed, stopped, empty
 
-    printed, more, empty = with_store(options.settings, work)
+    printed, stopped, empty = with_store(options.settings, work)
     console = stderr()
     if progress.unreadable:
         count = counted(progress.unreadable, "session")
         console.print(f"{count} could not be read; adksess doctor names them.", style=MUTED)
-    if more:
-        console.print(f"The first {printed:,} matches; -n 0 shows all.", style=MUTED)
+    if stopped:
+        matches = counted(printed, "match", "matches")
+        console.print(f"Stopped at {matches}; -n 0 shows all.", style=MUTED)
     if not printed:
         where = options.settings.redacted
         kept = f" that match {options.filters.typed}" if options.filters.given else ""
@@ -138,7 +139,7 @@ def print_matches(options: SearchCommandOptions) -> None:
 async def _print_while_searching(
     store: "SessionStore", options: SearchCommandOptions, progress: "SearchProgress"
 ) -> tuple[int, bool]:
-    """Return how many lines were printed, and whether there are more matches."""
+    """Return how many lines were printed, and whether the search stopped at the limit."""
     from contextlib import aclosing
 
     from adksess.cli.render.match_lines import MatchPrinter
@@ -152,13 +153,13 @@ async def _print_while_searching(
             if options.output is SearchOutput.IDS:
                 matches = matches[:1]
             for match in matches:
-                if options.limit and printed == options.limit:
-                    return printed, True
                 if printer:
                     printer.print(match)
                 else:
                     _print_line(match, options.output)
                 printed += 1
+                if printed == options.limit:  # the next match may be a million sessions away
+                    return printed, True
     return printed, False
 
 

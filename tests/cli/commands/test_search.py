@@ -106,6 +106,14 @@ def test_options_narrow_the_search(run: Run) -> None:
     assert "-n 0 shows all" in run("search", "order", "-n", "2").err
 
 
+def test_a_search_stops_at_the_limit(run: Run) -> None:
+    every = run("search", "order", "-n", "0", "-o", "ids").out.split()
+    # it does not read on to find out whether there is one more
+    result = run("search", "order", "-o", "ids", "-n", str(len(every)))
+    assert result.out.split() == every
+    assert result.err == f"Stopped at {len(every)} matches; -n 0 shows all.\n"
+
+
 def test_no_match_is_exit_3_and_says_where_it_searched(run: Run, valkey_url: str) -> None:
     result = run("search", "nothing")
     assert (result.code, result.out) == (3, "")

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from adksess.cli.render.json_output import write_json, write_json_array
+from adksess.store import recency
 from adksess.store.keys import SessionRef
 from tests.cli.sessions import called, put_document, said, store_session
 from tests.conftest import Run
@@ -257,3 +258,28 @@ def test_values_of_every_state_are_columns(run: Run, valkey_url: str) -> None:
     assert lines == ["session_id,app_name", "session-1,demo"]
     for wrong in (["--columns", "nope"], ["--columns", ","], ["--column", "topic"]):
         assert run("list", *wrong).code == 2
+
+
+@pytest.mark.parametrize("output", ["ndjson", "csv", "ids"])
+def test_a_large_database_is_streamed_with_and_without_its_index(
+    run: Run, valkey_url: str, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    for number in range(5):
+        store_session(valkey_url, session_id=f"session-{number}")
+    words = ("list", "-n", "0", "-o", output)
+    unsorted = run(*words)
+    assert "The sessions are not sorted" in unsorted.err
+    run("doctor", "--fix")
+    ordered = run(*words)
+    assert ordered.err == ""
+    newest_first = [f"session-{number}" for number in range(4, -1, -1)]
+    assert _named(ordered.out) == newest_first
+    assert sorted(_named(unsorted.out), reverse=True) == newest_first
+    nothing = run(*words, "--app", "none")
+    assert (_named(nothing.out), "No session matches" in nothing.err) == ([], True)
+
+
+def _named(out: str) -> list[str]:
+    """The session ids in an output, each once, in order."""
+    return list(dict.fromkeys(re.findall(r"session-\d", out)))

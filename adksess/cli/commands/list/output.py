@@ -31,6 +31,10 @@ from adksess.store.recency import Cursor
 from adksess.store.store import SessionStore
 
 _WARNINGS_SHOWN = 5
+_UNSORTED = (
+    "The sessions are not sorted: every key is read. Run adksess doctor --fix once, and the index "
+    "sorts them."
+)
 _SOON = 6 * 3_600  # seconds
 
 
@@ -50,16 +54,19 @@ def print_sessions(options: ListOptions) -> None:
 
 
 async def stream(store: SessionStore, options: ListOptions) -> bool:
-    """Print all sessions batch by batch. False, and nothing printed, if they are not read in order.
+    """Print all sessions batch by batch. False if nothing was printed.
 
-    Memory does not grow with the number of sessions.
+    Memory does not grow with the number of sessions. In order only from the recency index: a
+    large database without one is printed in the order of its keys, with a note.
     """
     only = options.filters.at(await store.now())
     plan = await store.plan(only, use_scan=options.use_scan)
-    if plan.source is not Source.INDEX:
+    if plan.source is Source.USER_INDEX or plan.state.is_small:
         return False
+    if plan.source is Source.SCAN:
+        stderr().print(message("note", _UNSORTED))
     wanted = options.filters.statuses
-    headers = options.headers
+    headers, is_printed = options.headers, False
     history = 0 if options.output is ListOutput.IDS and not wanted else STATUS_BYTES
     batches = store.query(
         plan,
@@ -73,6 +80,9 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
         sessions = [session for session in batch if session.tail]
         if wanted:
             sessions = await keep_statuses(store, sessions, wanted, statuses)
+        if not sessions:
+            continue
+        is_printed = True
         if options.output is ListOutput.IDS:
             _print_ids(sessions)
             continue
@@ -80,7 +90,7 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
         rows = await read_overviews(store, sessions, paths=options.paths, statuses=known)
         _print_fields(replace(options, headers=headers), rows)
         headers = False
-    return True
+    return is_printed
 
 
 def listing_table(options: ListOptions, listing: Listing) -> Any:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import subprocess
 import sys
@@ -252,21 +251,35 @@ async def peak_memory(lab: Lab) -> Pair:
     return Pair(80e6, max(peak_of(lab, *words.split(), "-r", url) for words in commands))
 
 
+PEAK = """
+import resource
+import subprocess
+import sys
+
+command = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, command.returncode)
+"""
+
+
 def peak_of(lab: Lab, *words: str) -> float:
-    """Measure the peak memory of an adksess command, in bytes."""
-    with subprocess.Popen(
-        python("-m", "adksess", *words),
+    """The peak memory of an adksess command, in bytes.
+
+    A small process starts it: a child begins with the peak of the process that forked it.
+    """
+    command = python("-c", PEAK, *python("-m", "adksess", *words))
+    done = subprocess.run(
+        command,
         cwd=lab.folder,
         env=child_environment(),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as command:
-        _, status, usage = os.wait4(command.pid, 0)
-        command.returncode = os.waitstatus_to_exitcode(status)
-    if command.returncode not in (0, 1):
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peak, code = map(int, done.stdout.split())
+    if code not in (0, 1):
         raise NotMeasured(f"adksess {words[0]} failed")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak * (1 if sys.platform == "darwin" else 1024)
 
 
 @row(

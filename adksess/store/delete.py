@@ -47,16 +47,16 @@ class DeleteOperations(RecencyOperations):
         sessions are kept. An interrupted purge has deleted whole sessions only.
         """
         state = await self.index_state()
-        if state.is_used:
+        is_part = app_name is not None or user_id is not None
+        if state.is_used and is_part:
             async for refs in self._indexed_refs(state, app_name, user_id):
                 codes, size = await self._delete(dict.fromkeys(refs, ""), "ours")
                 yield PurgeBatch(sum(code == _DELETED for code in codes.values()), size)
                 kept = [ref for ref, code in codes.items() if code == _KEPT]
                 if kept:
                     yield await self._purge_read(kept)
-            if app_name is not None or user_id is not None:
-                return
-        elif not self.settings.is_cluster:  # there a script may access only one slot
+            return
+        if not self.settings.is_cluster:  # there a script may access only one slot
             async for call in prefetch(self._purge_calls(app_name, user_id)):
                 ((size, found),) = await self._client.run_all([call])
                 yield PurgeBatch(found.count(_DELETED), size)

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import ServerProcess, free_port, running, valkey_binary, wait_until
+from tests.servers import ServerProcess, running, valkey_binary, wait_until
 
 SLOTS = 16_384
 
@@ -31,7 +31,6 @@ def running_cluster(folder: Path, **options: str) -> Iterator[Cluster]:
                     folder / str(number),
                     cluster_enabled="yes",
                     cluster_node_timeout="5000",
-                    cluster_port=str(free_port()),
                     **options,
                 )
             )

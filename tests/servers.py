@@ -33,6 +33,9 @@ class ServerProcess:
         self.options = {"save": "", "appendonly": "no", "enable-debug-command": "yes"} | {
             name.replace("_", "-"): value for name, value in options.items()
         }
+        if self.options.get("cluster-enabled") == "yes":
+            # by default the port plus 10,000, which an outgoing connection may have taken
+            self.options.setdefault("cluster-port", str(free_port()))
         self.command: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -22,7 +22,7 @@ from adksess.store.settings import Settings
 from tests.adk.test_registry import OTHER
 from tests.cli.sessions import store_session
 from tests.conftest import Run
-from tests.servers import free_port, running, valkey_binary
+from tests.servers import running, valkey_binary
 
 
 def by_name(out: str) -> dict[str, dict[str, Any]]:
@@ -141,8 +141,7 @@ def test_a_clock_that_differs(
 
 
 def test_a_cluster_named_with_a_plain_url(cli: Run, tmp_path: Path) -> None:
-    ports = {"cluster_enabled": "yes", "cluster_port": str(free_port())}
-    with running(valkey_binary(), tmp_path, **ports) as node:
+    with running(valkey_binary(), tmp_path, cluster_enabled="yes") as node:
         result = cli("doctor", "-r", node.url, "-o", "json")
     assert result.code in (1, 4)
     assert "redis+cluster://" in result.out

@@ -5,6 +5,8 @@ python -m tests.soak index [MINUTES]    writers and a server are killed, then in
                                         compared (16 writers, 1 minute by default)
 python -m tests.soak cancel [MINUTES]   every append on an uneven network may be cancelled; order
                                         and sessions are compared
+python -m tests.soak expire [CREATES]   sessions with a TTL of a minute that are never listed (a
+                                        million by default); the indexes stay bounded
 """
 
 import asyncio
@@ -22,6 +24,7 @@ import redis
 from google.adk.sessions.base_session_service import GetSessionConfig
 
 from adksess import RedisSessionService
+from tests import short_lived
 from tests.churn import prove
 from tests.events import event
 from tests.faults.proxy import proxy
@@ -141,7 +144,13 @@ async def cancel(minutes: float) -> None:
     print(f"{counts['sessions']:,} sessions in order, {counts['cancelled']:,} cancelled appends")
 
 
-MODES = {"index": (index, 1), "cancel": (cancel, 1)}
+async def expire(creates: float) -> None:
+    """Create sessions that expire soon, in processes of their own."""
+    with tempfile.TemporaryDirectory() as folder, running(valkey_binary(), Path(folder)) as server:
+        await asyncio.to_thread(short_lived.prove, server, int(creates))
+
+
+MODES = {"index": (index, 1), "cancel": (cancel, 1), "expire": (expire, 1_000_000)}
 
 if __name__ == "__main__":
     mode, default = MODES.get(sys.argv[1] if len(sys.argv) > 1 else "", (main, 20))

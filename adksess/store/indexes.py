@@ -7,7 +7,7 @@ not exist; it never lacks one that does.
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,7 +33,16 @@ _SESSIONS_PER_CALL = 500
 _SAMPLE_SIZE = 32
 _SAMPLE_RATE = 8
 """One of this many creates checks entries of the app's index, on average four per create: so at
-most a quarter of the entries are stale if sessions are never listed.
+most a quarter of the entries are stale if sessions are created steadily and never listed.
+"""
+
+OTHER_APPS = 16
+"""Other apps whose indexes such a create checks, for apps that are not used any more."""
+
+_LARGER_SAMPLE = 1_000
+_LARGER_SAMPLES = 8
+"""Checks that follow as long as at least half of the entries were stale: after a burst of sessions
+that have expired, each create removes about a thousand entries.
 """
 
 
@@ -71,24 +80,46 @@ class IndexOperations(StoreBase):
         pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
         return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
 
-    async def prune_app_sessions(self, app_name: str, members: Sequence[bytes]) -> None:
-        """Remove members of an app's recency index whose session does not exist."""
-        if not members:
-            return
-        index, apps = self.keys.app_sessions(app_name), self.keys.session_apps()
-        documents = self.keys.app_documents(app_name, members)
-        if not self.settings.is_cluster:
-            call = ScriptCall(
-                scripts.PRUNE_APP_SESSIONS, [index, apps, *documents], [app_name, *members]
+    async def prune_app_sessions(self, members: Mapping[str, Sequence[bytes]]) -> dict[str, int]:
+        """Remove members of apps' recency indexes whose session does not exist.
+
+        Returns how many were removed of each app.
+        """
+        given = {app: names for app, names in members.items() if names}
+        if self.settings.is_cluster:
+            return {app: await self._prune_on_cluster(app, names) for app, names in given.items()}
+        calls = [
+            ScriptCall(
+                scripts.PRUNE_APP_SESSIONS,
+                [
+                    self.keys.app_sessions(app),
+                    self.keys.session_apps(),
+                    *self.keys.app_documents(app, names),
+                ],
+                [app, *names],
             )
-            await self._client.run_all([call])
-            return
-        scores = await self._client.run_all([("ZSCORE", index, member) for member in members])
-        seconds, _ = await self._client.command("TIME")
-        old = int(seconds) - _CLUSTER_GRACE
-        scores = [score if score is not None and score < old else None for score in scores]
-        await self._remove_stale(index, documents, members, scores)
-        await self._remove_empty_app(app_name)
+            for app, names in given.items()
+        ]
+        return dict(zip(given, await self._client.run_all(calls), strict=True))
+
+    async def prune_random(self, members: Mapping[str, Sequence[bytes]]) -> None:
+        """Remove random members of apps' recency indexes whose session does not exist.
+
+        Where most of them are stale, others are checked too.
+        """
+        for _ in range(1 if self.settings.is_cluster else _LARGER_SAMPLES + 1):
+            removed = await self.prune_app_sessions(members)
+            mostly_stale = [app for app, count in removed.items() if 2 * count >= len(members[app])]
+            if not mostly_stale:
+                return
+            members = await self.random_members(mostly_stale, _LARGER_SAMPLE // len(mostly_stale))
+
+    async def random_members(self, apps: Sequence[str], count: int) -> dict[str, list[bytes]]:
+        """Return up to `count` random members of each app's recency index."""
+        answers = await self._client.run_all(
+            [("ZRANDMEMBER", self.keys.app_sessions(app), count) for app in apps]
+        )
+        return dict(zip(apps, answers, strict=True))
 
     async def prune_user_sessions(self, refs: Sequence[SessionRef]) -> None:
         """Remove entries of one user's index whose session does not exist.
@@ -122,6 +153,17 @@ class IndexOperations(StoreBase):
                     scores.append(0)
             return scores
 
+    async def _prune_on_cluster(self, app_name: str, members: Sequence[bytes]) -> int:
+        index = self.keys.app_sessions(app_name)
+        scores = await self._client.run_all([("ZSCORE", index, member) for member in members])
+        seconds, _ = await self._client.command("TIME")
+        old = int(seconds) - _CLUSTER_GRACE
+        scores = [score if score is not None and score < old else None for score in scores]
+        documents = self.keys.app_documents(app_name, members)
+        removed = await self._remove_stale(index, documents, members, scores)
+        await self._remove_empty_app(app_name)
+        return removed
+
     async def _remove_empty_app(self, app_name: str) -> None:
         """Remove an app without sessions from the set of apps of a cluster."""
         index, apps = self.keys.app_sessions(app_name), self.keys.session_apps()
@@ -136,8 +178,11 @@ class IndexOperations(StoreBase):
         documents: Sequence[bytes],
         members: Sequence[Argument],
         scores: Sequence[float | None],
-    ) -> None:
-        """Remove what has no document, unless its entry was written again meanwhile."""
+    ) -> int:
+        """Remove what has no document, unless its entry was written again meanwhile.
+
+        Returns how many had none.
+        """
         exists = await self._client.run_all([("EXISTS", key) for key in documents])
         stale: list[Argument] = []
         for member, score, is_stored in zip(members, scores, exists, strict=True):
@@ -145,6 +190,7 @@ class IndexOperations(StoreBase):
                 stale += [member, repr(score)]
         if stale:
             await self._client.run_all([ScriptCall(scripts.REMOVE_ENTRIES, [index], stale)])
+        return len(stale) // 2
 
     def _index_keys(self, ref: SessionRef) -> list[bytes]:
         """The user index, the app index and the set of apps of a session."""
@@ -187,5 +233,8 @@ def _ttl_ms(summary: SessionSummary) -> int:
 
 
 def sample_size() -> int:
-    """How many entries of the app's index the next create checks; mostly none."""
+    """How many entries of the indexes of its app, and of others, the next create checks.
+
+    Mostly none.
+    """
     return _SAMPLE_SIZE if random.randrange(_SAMPLE_RATE) == 0 else 0  # noqa: S311

@@ -278,8 +278,7 @@ class RecencyOperations(ScanOperations):
         by_app: dict[str, list[bytes]] = {}
         for entry in entries:
             by_app.setdefault(entry.app_name, []).append(entry.member)
-        for app, members in by_app.items():
-            await self.prune_app_sessions(app, members)
+        await self.prune_app_sessions(by_app)
 
     async def _refill(self, readers: Sequence[_AppReader], count: int) -> None:
         """Read the next entries of the apps that have none left."""

@@ -27,8 +27,8 @@ from adksess.store.errors import (
     SessionTooLarge,
     WrongType,
 )
-from adksess.store.indexes import NEVER, sample_size
-from adksess.store.keys import SessionRef
+from adksess.store.indexes import NEVER, OTHER_APPS, sample_size
+from adksess.store.keys import COMPLETE, SessionRef
 from adksess.store.models import AppendResult, StoredValue
 from adksess.store.scripts import Argument, ScriptCall
 from adksess.store.state import NO_STATE, StateDelta
@@ -88,15 +88,15 @@ class WriteOperations(DocumentOperations):
             sample_size(),
         )
         run = self._create_on_cluster if self.settings.is_cluster else self._create_on_one_server
-        code, created_at, _, expired, sample = await _checked(
+        code, created_at, _, *found = await _checked(
             ref, self._client.call(lambda client, attempt: run(client, ref, call, attempt))
         )
         if code != _STORED:
             raise SessionExists(f"Session {ref.session_id!r} already exists.")
         with suppress(AdksessError):  # the session is stored: a later create prunes instead
             if self.settings.is_cluster and call.samples:
-                expired, sample = await self._sample_on_cluster(ref, call.samples)
-            await self._prune(ref, expired, sample)
+                found = await self._sample_on_cluster(ref, call.samples)
+            await self._prune(ref, *found)
         created = created_at.decode()
         return Document(ref, tail._replace(created_at=created, updated_at=created))
 
@@ -213,7 +213,7 @@ class WriteOperations(DocumentOperations):
         session, ttl_ms = self.keys.session(ref), call.ttl_ms
         # An existing session keeps its index entries.
         if attempt == 0 and await scripts.execute(client, "EXISTS", session):
-            return [0, b"", 0, [], []]
+            return [0, b"", 0, [], [], []]
         await self._index_on_cluster(client, ref, ttl_ms or NEVER)
         answer: list[Any] = await scripts.CREATE_SESSION.run(
             client,
@@ -276,23 +276,33 @@ class WriteOperations(DocumentOperations):
             await self.replace_if_unchanged(StoredValue(ref, value, None), decode(value, ref))
 
     async def _sample_on_cluster(self, ref: SessionRef, samples: int) -> list[Any]:
-        """Expired ids in the user's index, and random members of the app's."""
-        user_index, app_index, _ = self._index_keys(ref)
+        """Expired ids in the user's index, random members of the app's, random apps."""
+        user_index, app_index, apps = self._index_keys(ref)
         seconds, _ = await self._client.command("TIME")
         return await self._client.run_all(
             [
                 ("ZRANGEBYSCORE", user_index, "-inf", f"({int(seconds)}", "LIMIT", 0, samples),
                 ("ZRANDMEMBER", app_index, samples),
+                ("SRANDMEMBER", apps, OTHER_APPS),
             ]
         )
 
     async def _prune(
-        self, ref: SessionRef, expired: Sequence[bytes], members: Sequence[bytes]
+        self,
+        ref: SessionRef,
+        expired: Sequence[bytes],
+        members: Sequence[bytes],
+        apps: Sequence[bytes],
     ) -> None:
         """Remove those of some index entries whose session does not exist."""
         names = (one.decode("utf-8", "replace") for one in expired)
         await self.prune_user_sessions([ref._replace(session_id=name) for name in names])
-        await self.prune_app_sessions(ref.app_name, members)
+        await self.prune_random({ref.app_name: members})
+        others = {one.decode("utf-8", "replace") for one in apps if one != COMPLETE}
+        others.discard(ref.app_name)
+        if others:
+            each = max(1, 2 * OTHER_APPS // len(others))
+            await self.prune_random(await self.random_members(list(others), each))
 
     def _state_keys_of(self, ref: SessionRef) -> list[bytes]:
         return [self.keys.app_state(ref.app_name), self.keys.user_state(*ref.user)]

@@ -164,6 +164,33 @@ async def test_stale_entries_stay_few_without_listings(
     assert client.zcard(store.keys.app_sessions("demo")) < 40
 
 
+async def test_a_burst_of_expired_sessions_is_removed_by_a_few_creates(
+    client: Any, store: SessionStore, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of an app in which nothing is created any more."""
+    for app in ("demo", "abandoned"):
+        entries = {f"user{n}:s": 1_000.0 for n in range(5_000)}
+        client.zadd(store.keys.app_sessions(app), entries)
+        client.sadd(store.keys.session_apps(), app)
+    monkeypatch.setattr(write, "sample_size", lambda: 32)
+    for number in range(5):
+        await store.create(REF._replace(session_id=f"s{number}"))
+    assert indexes.recency("abandoned") == {}
+    assert len(indexes.recency()) < 40
+    assert indexes.apps == {b"demo"}
+
+
+async def test_many_apps_that_are_used_once_are_removed(
+    client: Any, store: SessionStore, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "sample_size", lambda: 32)
+    for number in range(100):
+        ref = SessionRef(f"app{number}", "ada", "s")
+        await store.create(ref)
+        client.delete(store.keys.session(ref))
+    assert len(indexes.apps) < 20
+
+
 async def test_the_sample_is_large_and_frequent_enough() -> None:
     sizes = [write.sample_size() for _ in range(20_000)]
     assert 2 < sum(sizes) / len(sizes) < 6, "entries checked for each that is added"
@@ -175,10 +202,10 @@ async def test_pruning_keeps_sessions_that_exist(
     for ref in (REF, OTHER):
         await store.create(ref)
     client.delete(store.keys.session(OTHER))
-    await store.prune_app_sessions("demo", [b"ada:s1", store.keys.app_member(OTHER)])
+    await store.prune_app_sessions({"demo": [b"ada:s1", store.keys.app_member(OTHER)]})
     assert indexes.recency().keys() == {REF}
     client.delete(store.keys.session(REF))
-    await store.prune_app_sessions("demo", [b"ada:s1"])
+    await store.prune_app_sessions({"demo": [b"ada:s1"]})
     assert (indexes.recency(), indexes.apps) == ({}, set())
 
 

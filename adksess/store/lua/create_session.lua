@@ -7,8 +7,8 @@
 --       7 number of app index entries to return  8 number of app state entries  9 number of user
 --       state entries, then field and JSON value of each entry
 -- Returns {1 created or 0 taken, created_at, second of created_at, ids in the user's index that
--- have expired, random members of the app index}. Entries may have lost their session: the caller
--- checks some, so that an index that is never read does not grow.
+-- have expired, random members of the app index, random apps}. Entries may have lost their session:
+-- the caller checks some, so that an index that is never read does not grow.
 local session, index, app_index, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local app_state, user_state = KEYS[5], KEYS[6]
 local document, ttl_ms, id, member, app = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
@@ -29,9 +29,9 @@ end
 if redis.call('EXISTS', session) == 1 then
   local created_at = is_retry and redis.call('GETRANGE', session, created_open, created_open + 31)
   if is_retry and redis.call('GET', session) == with_time(created_at) then
-    return {1, created_at, server_time(), {}, {}}
+    return {1, created_at, server_time(), {}, {}, {}}
   end
-  return {0, '', 0, {}, {}}
+  return {0, '', 0, {}, {}, {}}
 end
 
 ttl_ms = math.min(ttl_ms, MAX_TTL_MS)
@@ -61,11 +61,15 @@ if ttl_ms > 0 then
 else
   redis.call('SET', session, with_time(created_at))
 end
-local expired, sample = {}, {}
+local expired, sample, sampled_apps = {}, {}, {}
 if index then
   expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. seconds, 'LIMIT', 0, 20)
   if samples > 0 then
     sample = redis.call('ZRANDMEMBER', app_index, samples)
+    sampled_apps = redis.pcall('SRANDMEMBER', apps, 16)
+    if sampled_apps.err then  -- not worth losing the write where ACLs forbid it
+      sampled_apps = {}
+    end
   end
   add_to_user(index, id, ttl_ms > 0 and ttl_ms or -1)
   add_to_app(app_index, apps, member, app, seconds)
@@ -79,4 +83,4 @@ for _ = 1, user_entries do
   redis.call('HSET', user_state, ARGV[entry], ARGV[entry + 1])
   entry = entry + 2
 end
-return {1, created_at, seconds, expired, sample}
+return {1, created_at, seconds, expired, sample, sampled_apps}

@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha1
 from statistics import median
 from typing import Any
@@ -14,28 +13,14 @@ from typing import Any
 from redis.asyncio import RedisCluster
 
 from adksess.store import scripts
-from adksess.store.document import Document, Tail, encode, iso_time
-from adksess.store.keys import COMPLETE, Keys, SessionRef
+from adksess.store.keys import Keys
 from adksess.store.scripts import Script
 from tests.bench.commands import READ_ALL, UNLINK_ALL, adksess, program
 from tests.bench.lab import Lab, NotMeasured, child_environment, client, python
+from tests.bench.million_data import APPS, age, both, drop_user_indexes, fill, stored
 from tests.bench.services import OWN, new_event, next_event, open_service, session_of
 from tests.bench.table import Pair, Target, at_least, race, row, timed, within
 
-APPS = ("support", "weather", "sales", "travel", "echo")
-DAYS = 60
-PER_USER = 10
-_BATCH = 2_000
-_EVENTS = (
-    (
-        b'{"content":{"parts":[{"text":"What did I say about the weather?"}],"role":"user"},'
-        b'"invocation_id":"i-1","author":"user","id":"e-1","timestamp":%d.5}'
-    ),
-    (
-        b'{"content":{"parts":[{"text":"You asked whether it will rain."}],"role":"model"},'
-        b'"invocation_id":"i-1","author":"helper","id":"e-2","timestamp":%d.75}'
-    ),
-)
 FIND_ID = """
 import sys
 import redis
@@ -44,89 +29,6 @@ client = redis.Redis.from_url(sys.argv[1])
 for key in client.scan_iter(match="session:*:*:" + sys.argv[2] + "*", count=10_000):
     print(key)
 """
-
-
-def documents(count: int, now: float) -> Iterator[tuple[Document, float, int]]:
-    """Yield sessions with their last update (Unix seconds) and TTL in ms, 0 for none.
-
-    5 apps, 10 sessions a user, updates spread over 60 days, one in five never expires.
-    """
-    rng = random.Random(1)
-    for number in range(count):
-        user = number // PER_USER
-        ref = SessionRef(APPS[user % len(APPS)], f"u{user:08d}", f"s{number:08d}")
-        updated = now - 1 - rng.random() * DAYS * 86_400
-        tail = Tail(
-            state={"__session_metadata__": {"displayName": "What about the weather?"}, "turns": 1},
-            created_at=iso_time(updated - 60),
-            updated_at=iso_time(updated),
-            last_update_time=updated,
-            event_count=2,
-            newest_event_time=updated,
-            title="",
-        )
-        events = [event % int(updated) for event in _EVENTS]
-        yield Document(ref, tail, events), updated, 0 if number % 5 == 0 else 90 * 86_400_000
-
-
-async def fill(redis: Any, count: int, *, indexed: bool = True) -> None:
-    """Write sessions and their index entries, those of the recency index only if `indexed`."""
-    keys, batch = Keys(), []
-    now = time.time()
-    for item in documents(count, now):
-        batch.append(item)
-        if len(batch) == _BATCH:
-            await _write(redis, keys, batch, now, indexed=indexed)
-            batch = []
-    if batch:
-        await _write(redis, keys, batch, now, indexed=indexed)
-    if indexed:
-        await redis.set(keys.session_index(), int(now))
-        await redis.sadd(keys.session_apps(), COMPLETE)
-
-
-async def _write(
-    redis: Any,
-    keys: Keys,
-    batch: Sequence[tuple[Document, float, int]],
-    now: float,
-    *,
-    indexed: bool,
-) -> None:
-    pipe = redis.pipeline(transaction=False)
-    users: dict[bytes, dict[str, float]] = {}
-    apps: dict[str, dict[bytes, int]] = {}
-    for document, updated, ttl in batch:
-        ref = document.ref
-        pipe.set(keys.session(ref), encode(document), px=ttl or None)
-        expiry = now + ttl / 1000 if ttl else float("inf")
-        users.setdefault(keys.user_sessions(*ref.user), {})[ref.session_id] = expiry
-        apps.setdefault(ref.app_name, {})[keys.app_member(ref)] = int(updated)
-    for index, ids in users.items():
-        pipe.zadd(index, ids)
-    if indexed:
-        for app, members in apps.items():
-            pipe.zadd(keys.app_sessions(app), members)
-        pipe.sadd(keys.session_apps(), *apps)
-    await pipe.execute()
-
-
-_URLS: dict[tuple[int, bool], str] = {}
-
-
-async def stored(lab: Lab, count: int, *, indexed: bool = True) -> str:
-    """Return the URL of a database with `count` sessions, filled once for all rows."""
-    if (count, indexed) not in _URLS:
-        url = f"redis://{lab.start_server()}/0"
-        async with client(url) as redis:
-            await fill(redis, count, indexed=indexed)
-        _URLS[count, indexed] = url
-    return _URLS[count, indexed]
-
-
-async def both(lab: Lab) -> tuple[str, str]:
-    """Return the URLs of a database of a thousand sessions and of one of a million."""
-    return await stored(lab, 1_000), await stored(lab, lab.pick(1_000_000, 100_000))
 
 
 def compared(name: str, words: str, target: Target, rounds: int = 9) -> None:
@@ -189,21 +91,9 @@ async def delete_idle(lab: Lab) -> Pair:
                 if url == urls[0]:
                     await redis.flushall()
                     await fill(redis, 1_000)
-                await _age(redis, 100)
+                await age(redis, 100)
             seconds.append(await timed(adksess(lab, "delete", "--idle", "80d", "--yes", "-r", url)))
     return Pair(*map(median, taken))
-
-
-async def _age(redis: Any, count: int) -> None:
-    """Write sessions that were updated 90 days ago."""
-    keys, now = Keys(), time.time()
-    batch = []
-    for number, (document, _, _) in enumerate(documents(count, now - 90 * 86_400)):
-        ref = document.ref._replace(user_id=f"old{number // PER_USER}")
-        updated = now - 90 * 86_400 - number
-        tail = document.tail._replace(updated_at=iso_time(updated))
-        batch.append((Document(ref, tail, document.events), updated, 0))
-    await _write(redis, keys, batch, now, indexed=True)
 
 
 @row(
@@ -322,12 +212,6 @@ async def append_many_keys(lab: Lab) -> Pair:
     return Pair(*await race(*calls, rounds=lab.pick(9, 3)))
 
 
-async def _append_delta(service: Any, session: Any, delta: dict[str, str]) -> None:
-    event = next_event(new_event())
-    event.actions.state_delta = dict(delta)
-    await service.append_event(session, event)
-
-
 @row(
     "index-throughput",
     "creates and appends of 10,000 users, 16 at once, indexed",
@@ -427,12 +311,6 @@ async def _flush(lab: Lab, *, indexed: bool) -> Pair:
                 await redis.flushall()
                 await fill(redis, lab.pick(100_000, 20_000), indexed=indexed)
                 if not indexed:
-                    await _drop_user_indexes(redis)
+                    await drop_user_indexes(redis)
             seconds.append(await timed(call))
     return Pair(*map(median, taken))
-
-
-async def _drop_user_indexes(redis: Any) -> None:
-    keys = [key async for key in redis.scan_iter(match="user_sessions:*", count=1_000)]
-    for start in range(0, len(keys), 1_000):
-        await redis.unlink(*keys[start : start + 1_000])

@@ -122,8 +122,9 @@ def test_only_the_adk_package_and_the_demo_import_google_adk() -> None:
 
 
 def test_no_module_is_too_long() -> None:
-    lengths = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
-    assert {module: count for module, count in lengths.items() if count > MAX_LINES} == {}
+    paths = [*MODULES.values(), *Path(__file__).parent.rglob("*.py")]
+    lengths = {str(path): len(path.read_text().splitlines()) for path in paths}
+    assert {path: count for path, count in lengths.items() if count > MAX_LINES} == {}
 
 
 def test_each_command_has_a_module_of_its_name_and_each_module_is_a_command() -> None:

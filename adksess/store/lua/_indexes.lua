@@ -76,3 +76,12 @@ local function rejection(writes)
     end
   end
 end
+
+-- index_writes(index, app_index, apps, ttl_ms): what add_to_user and add_to_app write, for rejection.
+local function index_writes(index, app_index, apps, ttl_ms)
+  return {
+    {index, 'zset', 'ZADD', ttl_ms > 0 and 'PEXPIREAT' or 'PERSIST'},
+    {app_index, 'zset', 'ZADD'},
+    {apps, 'set', 'SADD'},
+  }
+end

@@ -36,11 +36,7 @@ end
 
 ttl_ms = math.min(ttl_ms, MAX_TTL_MS)
 if index then
-  local writes = {
-    {index, 'zset', 'ZADD', ttl_ms > 0 and 'PEXPIREAT' or 'PERSIST'},
-    {app_index, 'zset', 'ZADD'},
-    {apps, 'set', 'SADD'},
-  }
+  local writes = index_writes(index, app_index, apps, ttl_ms)
   if app_entries > 0 then
     writes[#writes + 1] = {app_state, 'hash', 'HSET'}
   end

@@ -25,11 +25,7 @@ elseif ttl_ms == 0 then
   ttl_ms = -1
 end
 if index then
-  local rejected = rejection({
-    {index, 'zset', 'ZADD', ttl_ms > 0 and 'PEXPIREAT' or 'PERSIST'},
-    {app_index, 'zset', 'ZADD'},
-    {apps, 'set', 'SADD'},
-  })
+  local rejected = rejection(index_writes(index, app_index, apps, ttl_ms))
   if rejected then
     return rejected
   end

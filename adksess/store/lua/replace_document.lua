@@ -20,11 +20,7 @@ if not is_stored(length, ending) then
   return {is_stored(#head + stop - first + #tail, tail) and 2 or 0, left}
 end
 if index then
-  local rejected = rejection({
-    {index, 'zset', 'ZADD', left > 0 and 'PEXPIREAT' or 'PERSIST'},
-    {app_index, 'zset', 'ZADD'},
-    {apps, 'set', 'SADD'},
-  })
+  local rejected = rejection(index_writes(index, app_index, apps, left))
   if rejected then
     return rejected
   end

@@ -5,8 +5,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from google.adk.errors import StaleSessionError
 from google.adk.errors.already_exists_error import AlreadyExistsError
@@ -25,6 +24,7 @@ from pydantic_core import to_jsonable_python
 from adksess.adk.event_json import read_session, without_temp_state, write_event
 from adksess.conversation.titles import title_of
 from adksess.store.cancellation import complete
+from adksess.store.closing import Closing
 from adksess.store.errors import (
     ServerUnavailable,
     SessionConflict,
@@ -43,7 +43,7 @@ _UNCONFIRMED_KEPT = 1_000
 _logger = logging.getLogger(__name__)
 
 
-class RedisSessionService(BaseSessionService):
+class RedisSessionService(Closing, BaseSessionService):
     """ADK sessions in Redis, with the behavior of InMemorySessionService.
 
     One instance serves any number of tasks, threads and event loops. Every method may raise
@@ -214,17 +214,6 @@ class RedisSessionService(BaseSessionService):
     async def aclose(self) -> None:
         """Close the running event loop's connections. A later call opens new ones."""
         await self.store.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def _session(self, stored: StoredSession) -> Session:
         session = read_session(stored)

@@ -1,16 +1,15 @@
 """StoreBase: what the operations of SessionStore share."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from adksess.store.client import RedisClient
+from adksess.store.closing import Closing
 from adksess.store.connect import Client
 from adksess.store.keys import Keys
 from adksess.store.settings import DEFAULT_URL, Settings
 
 
-class StoreBase:
+class StoreBase(Closing):
     """The settings, the keys and the client of a store."""
 
     def __init__(
@@ -41,14 +40,3 @@ class StoreBase:
     async def aclose(self) -> None:
         """Close the running event loop's connections. A later call opens new ones."""
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()

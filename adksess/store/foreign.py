@@ -1,18 +1,17 @@
 """Read-only access to keys that other programs wrote."""
 
 from collections.abc import AsyncIterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from adksess.store.batches import batched
 from adksess.store.client import RedisClient
+from adksess.store.closing import Closing
 from adksess.store.scan import key_count, scan_keys
 from adksess.store.settings import Settings
 
 _BATCH = 200
 
 
-class ReadOnlyRedis:
+class ReadOnlyRedis(Closing):
     """A Redis with keys of other programs. Every method may raise ServerUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
@@ -58,17 +57,6 @@ class ReadOnlyRedis:
     async def aclose(self) -> None:
         """Close the running event loop's connections."""
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def _of_type(self, keys: Sequence[bytes], wanted: bytes) -> list[bytes]:
         unique = list(dict.fromkeys(keys))

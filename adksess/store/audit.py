@@ -143,6 +143,7 @@ class AuditOperations(RecencyOperations):
     async def _audit_sample(self, state: IndexState) -> Audit:
         """Look at random keys and random entries of the recency index."""
         found = Audit(state)
+        found.wrong_type.add(state.wrong_type)
         names = await self._client.run_all([("RANDOMKEY",)] * SAMPLE)
         refs = [
             ref for name in dict.fromkeys(names) if name and (ref := self.keys.parse_session(name))
@@ -190,7 +191,7 @@ class AuditOperations(RecencyOperations):
 
     async def _find_wrong_types(self) -> list[str]:
         """Indexes and states of another type. (Sessions of another type are unreadable.)"""
-        found: dict[bytes, None] = {}
+        found = dict.fromkeys(await self.wrong_records())
         for pattern, parse, kind in (
             (self.keys.user_sessions_pattern(), self.keys.parse_user_sessions, b"zset"),
             (self.keys.app_sessions_pattern(), self.keys.parse_app_sessions, b"zset"),

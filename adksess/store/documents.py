@@ -15,6 +15,7 @@ from adksess.store.document import (
     updated_second,
 )
 from adksess.store.errors import WrongType
+from adksess.store.indexes import NEVER
 from adksess.store.keys import SessionRef
 from adksess.store.models import PutResult, StoredState, StoredValue, compared
 from adksess.store.read import decode_state
@@ -50,6 +51,8 @@ class DocumentOperations(ScanOperations):
         calls = [self._put_call(item, replace=replace) for item in items]
 
         async def run(client: Client, attempt: int) -> list[Any]:
+            if self.settings.is_cluster:
+                await self._index_new(client, items)
             answers = await scripts.run_all(client, calls, return_errors=True)
             answers = [PutResult.FAILED if isinstance(a, Exception) else a for a in answers]
             if self.settings.is_cluster:  # the indexes are on other nodes
@@ -169,6 +172,18 @@ class DocumentOperations(ScanOperations):
             self._document_keys(item.ref),
             [item.value, ttl_ms, *self._names(item.ref), second, int(replace)],
         )
+
+    async def _index_new(self, client: Client, items: Sequence[StoredValue]) -> None:
+        """Index documents on a cluster that are not stored yet: an entry comes before its document.
+
+        The entry has the present time, so that no reader removes it meanwhile.
+        """
+        exists = await scripts.run_all(
+            client, [("EXISTS", self.keys.session(i.ref)) for i in items]
+        )
+        for item, is_stored in zip(items, exists, strict=True):
+            if not is_stored:
+                await self._index_on_cluster(client, item.ref, item.ttl_ms or NEVER)
 
     async def _index_value(self, client: Client, item: StoredValue) -> None:
         """Index a document on a cluster, with the expiry that it has."""

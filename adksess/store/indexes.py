@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from redis.exceptions import NoPermissionError
+
 from adksess.store import scripts
 from adksess.store.base import StoreBase
 from adksess.store.batches import batched
 from adksess.store.connect import Client
 from adksess.store.errors import WrongType
-from adksess.store.keys import SessionRef
+from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.scripts import Argument, ScriptCall
 
@@ -76,7 +78,7 @@ class IndexOperations(StoreBase):
             ("ZSCORE", self.keys.app_sessions(ref.app_name), self.keys.app_member(ref))
             for ref in refs
         ]
-        scores = await self._scores([*of_users, *of_apps])
+        scores = await self._answers([*of_users, *of_apps])
         pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
         return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
 
@@ -140,18 +142,18 @@ class IndexOperations(StoreBase):
         scores = await self._client.run_all([("ZSCORE", index, one) for one in ids])
         await self._remove_stale(index, documents, ids, scores)
 
-    async def _scores(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        """The answers to ZSCORE calls; 0 where the key is of another type."""
+    async def _answers(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """The answers to some commands; a WrongType where the key is of another type."""
         try:
             return await self._client.run_all(calls)
         except WrongType:
-            scores: list[Any] = []
+            answers: list[Any] = []
             for call in calls:
                 try:
-                    scores.append(await self._client.command(*call))
-                except WrongType:
-                    scores.append(0)
-            return scores
+                    answers.append(await self._client.command(*call))
+                except WrongType as exc:
+                    answers.append(exc)
+            return answers
 
     async def _prune_on_cluster(self, app_name: str, members: Sequence[bytes]) -> int:
         index = self.keys.app_sessions(app_name)
@@ -223,9 +225,32 @@ class IndexOperations(StoreBase):
         second: int = NOW,
         *,
         keep_newer: bool = True,
+        was_indexed: bool = False,
     ) -> None:
+        """Add a session to the indexes of a cluster; on a single server the scripts do.
+
+        Where the app's index or the set of apps was lost, the indexes are marked as incomplete: so
+        they are too when two clients create the first session of an app at the same moment. If the
+        session `was_indexed`, so is a lost user index.
+        """
         calls = self._index_calls(ref, ttl_ms, second, keep_newer=keep_newer)
-        await scripts.run_all(client, calls)
+        new_for_user, has_others, is_new_app = await scripts.run_all(client, calls)
+        apps = self.keys.session_apps()
+        if bool(has_others) == bool(is_new_app):
+            await _try(client, "SREM", apps, COMPLETE)
+        # A session that was deleted meanwhile has no entry, either.
+        if (
+            was_indexed
+            and new_for_user
+            and await scripts.execute(client, "EXISTS", self.keys.session(ref))
+        ):
+            await _try(client, "SADD", apps, LACKS_USER_ENTRIES)
+
+
+async def _try(client: Client, *command: Argument) -> None:
+    """Run a command that is not worth losing the write where ACLs forbid it."""
+    with suppress(NoPermissionError):
+        await scripts.execute(client, *command)
 
 
 def _ttl_ms(summary: SessionSummary) -> int:

@@ -11,6 +11,9 @@ from adksess.store.errors import InvalidName
 COMPLETE = b"\xff"
 """Member of session_apps() while the recency indexes hold every session. No app has this name."""
 
+LACKS_USER_ENTRIES = b"\xfe"
+"""Member of session_apps() once an append has found a session missing in its user's index."""
+
 MIN_PREFIX = 4
 """Characters that a prefix of an id needs; a shorter text must be the whole id."""
 
@@ -111,7 +114,7 @@ class Keys:
         return [start + member for member in members]
 
     def session_apps(self) -> bytes:
-        """Set: the names of the apps that have a recency index, and COMPLETE. Never expires."""
+        """Set: the apps that have a recency index, COMPLETE, LACKS_USER_ENTRIES. Never expires."""
         return f"{self.prefix}session_apps".encode()
 
     def session_index(self) -> bytes:

@@ -25,11 +25,29 @@ class Plan:
 
     source: Source
     state: IndexState
+    has_user_filter: bool = False
 
     @property
     def lacks_index(self) -> bool:
         """Whether a large database is scanned because its index is not complete."""
         return self.source is Source.SCAN and not self.state.is_small and not self.state.is_complete
+
+    @property
+    def advice(self) -> str:
+        """Why more was read than necessary and what to do about it, or nothing."""
+        if self.lacks_index and self.state.wrong_type:
+            return (
+                f"Every key was read: {self.state.wrong_type[0]} is not what adksess wrote. Rename "
+                "or delete that key with redis-cli, then run adksess doctor --fix."
+            )
+        if self.lacks_index:
+            return "Every key was read: run adksess doctor --fix once, and lists answer at once."
+        if self.has_user_filter and self.source is Source.INDEX:
+            return (
+                "The index of every user was read, because a user's own was lost: run "
+                "adksess doctor --fix once, and lists answer at once."
+            )
+        return ""
 
 
 class QueryOperations(RecencyOperations):
@@ -38,12 +56,15 @@ class QueryOperations(RecencyOperations):
     async def plan(self, only: SessionFilter, *, use_scan: bool = False) -> Plan:
         """Choose the source: users' indexes, the recency index, or a scan of every key.
 
-        A small database is scanned, and so is one whose index is not known to be complete.
+        A small database is scanned, and so is one whose index is not known to be complete. Where
+        a user's index was lost, sessions of a user are found in the recency index.
         """
         state = await self.index_state()
         if use_scan or not state.is_used:
             return Plan(Source.SCAN, state)
-        return Plan(Source.USER_INDEX if only.users else Source.INDEX, state)
+        if only.users and not state.lacks_user_entries:
+            return Plan(Source.USER_INDEX, state, has_user_filter=True)
+        return Plan(Source.INDEX, state, has_user_filter=bool(only.users))
 
     async def query(
         self,
@@ -85,7 +106,7 @@ class QueryOperations(RecencyOperations):
 
         Sessions that have just expired may be counted.
         """
-        if plan.source is not Source.INDEX or only.user_globs or only.no_ttl:
+        if plan.source is not Source.INDEX or only.users or only.user_globs or only.no_ttl:
             return None
         apps = [app for app in plan.state.sizes if only.match_app(app)]
         if only.updated_from is None and only.updated_until is None:

@@ -14,12 +14,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from adksess.store.batches import batched
-from adksess.store.errors import InvalidCursor
+from adksess.store.errors import InvalidCursor, WrongType
 from adksess.store.filters import SessionFilter
-from adksess.store.keys import COMPLETE, SessionRef
+from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.prefetch import prefetch
-from adksess.store.scan import ScanOperations, to_summaries
+from adksess.store.scan import ScanOperations, is_record, to_summaries
 from adksess.store.scripts import Argument
 
 SMALL = 10_000
@@ -70,8 +70,9 @@ class Cursor(NamedTuple):
 class IndexState:
     """The state of the recency index.
 
-    `is_complete`: a full pass has found every session in it, and no app's index is `missing`.
-    `sizes` is the number of entries by app, `now` the server's time (Unix seconds).
+    `is_complete`: a full pass has found every session in it, no app's index is `missing`, and no
+    key of it is of another type (`wrong_type`). `sizes` is the number of entries by app, `now` the
+    server's time (Unix seconds). `lacks_user_entries`: some user's index was lost.
     """
 
     key_count: int
@@ -79,6 +80,8 @@ class IndexState:
     sizes: dict[str, int]
     missing: tuple[str, ...]
     now: float
+    wrong_type: tuple[str, ...] = ()
+    lacks_user_entries: bool = False
 
     @property
     def is_small(self) -> bool:
@@ -169,25 +172,33 @@ class RecencyOperations(ScanOperations):
 
     async def index_state(self) -> IndexState:
         """Read whether the recency index exists and is complete."""
-        marker, names, now = await self._client.run_all(
+        marker, names, now = await self._answers(
             [
                 ("GET", self.keys.session_index()),
                 ("SMEMBERS", self.keys.session_apps()),
                 ("TIME",),
             ]
         )
-        apps = sorted(name.decode("utf-8", "replace") for name in names if name != COMPLETE)
-        counts = await self._client.run_all(
-            [("ZCARD", self.keys.app_sessions(app)) for app in apps]
-        )
+        wrong = [] if is_record(marker) else [self.keys.session_index()]
+        if isinstance(names, WrongType):
+            wrong.append(self.keys.session_apps())
+            names = set()
+        marks = {COMPLETE, LACKS_USER_ENTRIES}
+        apps = sorted(name.decode("utf-8", "replace") for name in names if name not in marks)
+        counts = await self._answers([("ZCARD", self.keys.app_sessions(app)) for app in apps])
         sizes = dict(zip(apps, counts, strict=True))
+        for app in [app for app, count in sizes.items() if isinstance(count, WrongType)]:
+            wrong.append(self.keys.app_sessions(app))
+            del sizes[app]
         missing = tuple(app for app, count in sizes.items() if not count)
         return IndexState(
             key_count=await self.key_count(),
-            is_complete=marker is not None and COMPLETE in names and not missing,
+            is_complete=marker is not None and COMPLETE in names and not missing and not wrong,
             sizes=sizes,
             missing=missing,
             now=int(now[0]) + int(now[1]) / 1_000_000,
+            wrong_type=tuple(key.decode() for key in wrong),
+            lacks_user_entries=LACKS_USER_ENTRIES in names,
         )
 
     async def walk(

@@ -10,9 +10,9 @@ from adksess.store.batches import batched
 from adksess.store.client import RedisClient
 from adksess.store.connect import Client
 from adksess.store.document import decode, decode_tail, find_tail
-from adksess.store.errors import SessionUnreadable
+from adksess.store.errors import SessionUnreadable, WrongType
 from adksess.store.indexes import IndexOperations
-from adksess.store.keys import COMPLETE, SessionRef, UserRef
+from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef, UserRef
 from adksess.store.models import SessionSummary
 from adksess.store.prefetch import prefetch
 from adksess.store.read import ReadOperations
@@ -49,10 +49,14 @@ class ScanOperations(ReadOperations, IndexOperations):
         """Return summaries of one user's sessions, from the user's index.
 
         The cost depends on the user's sessions, not on the database. Ids whose session has
-        expired or was deleted by hand are removed from the index.
+        expired or was deleted by hand are removed from the index. If a key of another type is in
+        the index's place, every key is read.
         """
         index = self.keys.user_sessions(app_name, user_id)
-        ids = await self._client.command("ZRANGE", index, 0, -1)
+        try:
+            ids = await self._client.command("ZRANGE", index, 0, -1)
+        except WrongType:
+            return [one async for batch in self.scan(app_name, user_id) for one in batch]
         refs = [SessionRef(app_name, user_id, one.decode("utf-8", "replace")) for one in ids]
         found = await self.summaries(refs)
         existing = {summary.ref for summary in found}
@@ -87,23 +91,46 @@ class ScanOperations(ReadOperations, IndexOperations):
 
     async def indexed_apps(self) -> list[str]:
         """The apps that have a recency index, by the names of keys."""
-        apps: dict[str, None] = {}
-        async for batch in scan_keys(self._client, self.keys.app_sessions_pattern(), kind="zset"):
-            apps.update((app, None) for key in batch if (app := self.keys.parse_app_sessions(key)))
-        return list(apps)
+        types = await self._app_index_types()
+        return [app for app, kind in types.items() if kind == b"zset"]
 
     async def mark_complete(self) -> None:
-        """Record that every session is in the recency index: listings rely on it from now on.
+        """Record that every session is in the indexes: listings rely on them from now on.
 
-        Also repairs the set of apps.
+        Also repairs the set of apps. Does nothing while a key of another type is in the place of an
+        app's index, the set or the record.
         """
-        name, apps = self.keys.session_apps(), await self.indexed_apps()
-        await self._client.command("SADD", name, COMPLETE, *apps)
+        types, name = await self._app_index_types(), self.keys.session_apps()
+        is_usable = all(kind == b"zset" for kind in types.values())
+        if not is_usable or await self.wrong_records():
+            return
+        await self._client.command("SADD", name, COMPLETE, *types)
+        await self._client.command("SREM", name, LACKS_USER_ENTRIES)
         for app in await self._client.command("SMEMBERS", name) - {COMPLETE}:
-            if (text := app.decode("utf-8", "replace")) not in apps:
+            if (text := app.decode("utf-8", "replace")) not in types:
                 await self._remove_empty_app(text)
         seconds, _ = await self._client.command("TIME")
         await self._client.command("SET", self.keys.session_index(), int(seconds))
+
+    async def wrong_records(self) -> list[bytes]:
+        """The set of apps and the record of completeness, where another program wrote them."""
+        name, record = self.keys.session_apps(), self.keys.session_index()
+        kind, value = await self._answers([("TYPE", name), ("GET", record)])
+        wrong = [] if kind in (b"set", b"none") else [name]
+        return wrong if is_record(value) else [*wrong, record]
+
+    async def _app_index_types(self) -> dict[str, bytes]:
+        """The types of the keys that are named like apps' recency indexes, by app."""
+        types: dict[str, bytes] = {}
+        async for batch in scan_keys(self._client, self.keys.app_sessions_pattern()):
+            apps = [self.keys.parse_app_sessions(key) for key in batch]
+            kinds = await self._client.run_all([("TYPE", key) for key in batch])
+            types.update(
+                (app, kind)
+                for app, kind in zip(apps, kinds, strict=True)
+                if app is not None and kind != b"none"
+            )
+        return types
 
     async def _scan_tails(
         self, app_name: str | None, user_id: str | None
@@ -149,6 +176,11 @@ class ScanOperations(ReadOperations, IndexOperations):
             [ScriptCall(scripts.READ_TAILS, session_keys, [history_bytes])]
         )
         return list(answer)
+
+
+def is_record(value: Any) -> bool:
+    """Whether an answer to reading session_index() is ours: Unix seconds, or None."""
+    return value is None or (isinstance(value, bytes) and value.isdigit())
 
 
 async def key_count(client: RedisClient) -> int:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from adksess.store.errors import WrongType
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef, UserRef
 from adksess.store.models import SessionSummary
@@ -180,10 +181,8 @@ class StatisticsOperations(QueryOperations):
         found = []
         biggest = nsmallest(limit, counts, key=lambda user: (-counts[user], user))
         for user in biggest:
-            ids = await self._client.command("ZRANGE", self.keys.user_sessions(*user), 0, -1)
-            refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in ids]
             totals = UserStatistics(user)
-            for session in await self.summaries(refs):
+            for session in await self.user_summaries(*user):
                 if session.tail and only.match(session):
                     totals.add(session)
             if totals.sessions:
@@ -233,10 +232,10 @@ class StatisticsOperations(QueryOperations):
         """How many matching sessions each user has, by the indexes."""
         indexes = [self.keys.user_sessions(*user) for user in users]
         if not only.needs_tail:
-            return list(await self._client.run_all([("ZCARD", index) for index in indexes]))
-        ids = await self._client.run_all(
-            [("ZRANGE", index, 0, _MOST_OF_A_USER - 1) for index in indexes]
-        )
+            counts = await self._answers([("ZCARD", index) for index in indexes])
+            return [0 if isinstance(count, WrongType) else count for count in counts]
+        ids = await self._answers([("ZRANGE", index, 0, _MOST_OF_A_USER - 1) for index in indexes])
+        ids = [() if isinstance(names, WrongType) else names for names in ids]
         calls: list[tuple[Argument, ...]] = []
         for user, names in zip(users, ids, strict=True):
             refs = [SessionRef(*user, name.decode("utf-8", "replace")) for name in names]

@@ -263,7 +263,7 @@ class WriteOperations(DocumentOperations):
         if code == _STORED or (code == _DUPLICATE and is_repeat):
             await self._write_shared_state(client, ref, call.apps, call.users)
             if second:
-                await self._index_on_cluster(client, ref, left, second)
+                await self._index_on_cluster(client, ref, left, second, was_indexed=True)
         return answer
 
     async def _convert(self, ref: SessionRef) -> None:

@@ -10,7 +10,7 @@ import redis
 
 from adksess.store import write
 from adksess.store.document import Document, Tail, encode, iso_time
-from adksess.store.keys import COMPLETE, SessionRef
+from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
 from adksess.store.models import StoredValue
 from adksess.store.store import SessionStore
 from tests.aging import age
@@ -47,7 +47,7 @@ class Indexes:
 
     @property
     def apps(self) -> set[bytes]:
-        return set(self.client.smembers(self.keys.session_apps())) - {COMPLETE}
+        return set(self.client.smembers(self.keys.session_apps())) - {COMPLETE, LACKS_USER_ENTRIES}
 
     def recency(self, app_name: str = "demo") -> dict[SessionRef | None, float]:
         entries = self.client.zrange(self.keys.app_sessions(app_name), 0, -1, withscores=True)

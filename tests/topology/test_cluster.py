@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import redis
 from google.adk.sessions.session import Session
 
 from adksess import RedisSessionService, SessionRef, SessionStore
-from adksess.store import indexes, write
+from adksess.store import indexes, scripts, write
 from adksess.store.connect import Client, new_client
 from adksess.store.errors import ServerUnavailable, SessionExists
 from adksess.store.settings import Settings
@@ -270,3 +271,85 @@ async def test_the_index_of_a_cluster_stays_small_without_listings(
             await store.create(ref)
             await store._client.command("DEL", store.keys.session(ref))
         assert (await store.index_state()).sizes[APP] < 20
+
+
+@pytest.mark.parametrize("lost", ["app", "apps", "user"])
+@pytest.mark.parametrize("written_by", ["create", "append", "put"])
+async def test_a_lost_index_that_was_written_again_is_not_relied_on(
+    cluster: Cluster, lost: str, written_by: str
+) -> None:
+    async with SessionStore(cluster.url, prefix=f"lost-{lost}-{written_by}:") as store:
+        refs = [SessionRef(APP, "ada", f"s{number}") for number in range(4)]
+        for ref in refs:
+            await store.create(ref)
+            await age(store, ref, time.time() - 86_400)
+        await store.audit(fix=True)
+        assert (await store.index_state()).is_complete
+        keys = store.keys
+        key = {
+            "app": keys.app_sessions(APP),
+            "apps": keys.session_apps(),
+            "user": keys.user_sessions(APP, "ada"),
+        }[lost]
+        (stored,) = await store.values(refs[:1])
+        await store._client.command("DEL", key)
+        if written_by == "create":
+            await store.create(SessionRef(APP, "ada", "new"))
+        elif written_by == "append":
+            await store.append(refs[0], {"n": 1}, timestamp=1.0)
+        else:
+            await store.put([replace(stored, ref=SessionRef(APP, "ada", "new"))])
+        state = await store.index_state()
+        assert state.is_complete == (lost == "user")
+        assert state.lacks_user_entries == ((lost, written_by) == ("user", "append"))
+        await store.audit(fix=True)
+        state = await store.index_state()
+        assert (state.is_complete, state.lacks_user_entries) == (True, False)
+
+
+async def test_an_import_that_is_cut_off_leaves_no_document_without_an_entry(
+    cluster: Cluster,
+) -> None:
+    is_cut = False
+
+    def connect(settings: Settings) -> Client:
+        client = new_client(settings)
+        execute = client.execute_command
+
+        async def cut(*command: Any, **options: Any) -> Any:
+            answer = await execute(*command, **options)
+            if is_cut and command[1] in (scripts.PUT_DOCUMENT.sha, scripts.PUT_DOCUMENT.text):
+                raise redis.ResponseError("cut")
+            return answer
+
+        client.execute_command = cut  # type: ignore[method-assign]
+        return client
+
+    ref, copy = SessionRef(APP, "ada", "s"), SessionRef("other", "bob", "s")
+    async with SessionStore(
+        Settings.parse(cluster.url, prefix="import:"), connect=connect
+    ) as store:
+        await store.create(ref)
+        (stored,) = await store.values([ref])
+        is_cut = True
+        with pytest.raises(ServerUnavailable):
+            await store.put([replace(stored, ref=copy)])
+        assert await store.value(copy) is not None
+        assert await store.not_indexed([copy]) == []
+
+
+async def test_deletes_and_creates_at_the_same_moment(cluster: Cluster) -> None:
+    """The only sessions of an app come and go: none that remains is missing in the index."""
+    async with SessionStore(cluster.url, prefix="race:") as store:
+        await store.audit(fix=True)
+
+        async def churn(user: int) -> None:
+            for number in range(40):
+                ref = SessionRef(APP, f"u{user}", f"s{number}")
+                await store.create(ref)
+                if number < 39:
+                    await store.delete([ref])
+
+        await asyncio.gather(*(churn(user) for user in range(6)))
+        assert not (await store.audit()).unindexed
+        assert (await store.index_state()).sizes == {APP: 6}

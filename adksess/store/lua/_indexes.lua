@@ -31,20 +31,21 @@ local function iso_time(seconds, micros)
 end
 
 -- add_to_user(index, id, ttl_ms): add to a user's index; ttl_ms -1 never expires. The index
--- expires with the last session in it.
+-- expires with the last session in it. Returns 1 if the session was not in it, else 0.
 local function add_to_user(index, id, ttl_ms)
   local score = '+inf'
   if ttl_ms >= 0 then
     local seconds, micros = server_time()
     score = string.format('%.3f', seconds + micros / 1000000 + ttl_ms / 1000)
   end
-  redis.call('ZADD', index, score, id)
+  local added = redis.call('ZADD', index, score, id)
   local latest = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')[2]
   if latest == 'inf' then
     redis.call('PERSIST', index)
   else
     redis.call('PEXPIREAT', index, string.format('%.0f', math.ceil(latest * 1000)))
   end
+  return added
 end
 
 -- add_to_app(index, apps, member, app, second): add to an app's recency index. Where the index or

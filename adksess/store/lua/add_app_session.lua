@@ -2,12 +2,14 @@
 --
 -- KEYS  1 app index
 -- ARGV  1 member  2 second of the last update, -1 for now  3 '1' to keep a higher score
+-- Returns 1 if the index holds other sessions, or held this one.
 local index, member, second, keeps_higher = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 if second < 0 then
   second = server_time()
 end
 local score = keeps_higher and redis.call('ZSCORE', index, member)
+local added = 0
 if not score or tonumber(score) < second then
-  redis.call('ZADD', index, string.format('%.0f', second), member)
+  added = redis.call('ZADD', index, string.format('%.0f', second), member)
 end
-return 1
+return #redis.call('ZREVRANGE', index, 0, 1) > added and 1 or 0

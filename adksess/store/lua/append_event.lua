@@ -193,8 +193,9 @@ end
 if extends then
   redis.call('PEXPIRE', session, ttl_ms)
 end
-if adds_to_user then
-  add_to_user(index, id, left)
+if adds_to_user and add_to_user(index, id, left) == 1 then
+  -- The user's index was deleted, evicted, or had expired: it may lack other sessions, too.
+  redis.pcall('SADD', apps, '\254')  -- not worth losing the write where ACLs forbid it
 end
 if app_index and is_new_second then
   add_to_app(app_index, apps, member, app, seconds)

@@ -154,6 +154,14 @@ def _some(found: Findings) -> str:
 
 def _index(found: Audit, *, repaired: bool) -> Check:
     missing, stale = found.unindexed.count, found.stale.count
+    if found.state.wrong_type:
+        return Check(
+            "index",
+            "warn",
+            f"{', '.join(found.state.wrong_type)} is not what adksess wrote: there is no index, "
+            "listings read every key",
+            "Rename or delete it with redis-cli, then run adksess doctor --fix.",
+        )
     if repaired:
         return Check(
             "index",
@@ -166,6 +174,13 @@ def _index(found: Audit, *, repaired: bool) -> Check:
         if found.sample is None
         else f"{found.sample:,} sessions were checked; --full checks all"
     )
+    if found.state.lacks_user_entries:
+        return Check(
+            "index",
+            "warn",
+            f"a user's index was lost: lists of a user's sessions may be short or slow ({checked})",
+            "Run adksess doctor --fix.",
+        )
     if found.sample is not None and not found.state.is_complete:
         return Check(
             "index",

@@ -138,9 +138,8 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
         console.print(message("warning", f"{session.ref.path} is not listed: {session.problem}."))
     if more := len(page.unreadable[_WARNINGS_SHOWN:]):
         console.print(message("warning", f"{more:,} more cannot be read."))
-    if page.plan.lacks_index:
-        sentence = "Every key was read: run adksess doctor --fix once, and lists answer at once."
-        console.print(message("note", sentence))
+    if page.plan.advice:
+        console.print(message("note", page.plan.advice))
     shown = len(page.sessions)
     if page.total is None and page.next:
         console.print(f"{shown:,} sessions ({page.plan.source.value}).", style=MUTED)

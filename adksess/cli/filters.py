@@ -43,12 +43,20 @@ class Moment:
         except InvalidDuration:
             pass
         try:
-            return cls(datetime.fromisoformat(text.strip()).timestamp(), is_ago=False)
-        except (ValueError, OverflowError, OSError) as exc:
+            moment = datetime.fromisoformat(text.strip())
+        except ValueError as exc:
             raise UsageProblem(
                 f"{option} {text!r} is neither a duration such as 2h nor a date such as "
                 "2026-11-01, today or yesterday."
             ) from exc
+        try:
+            seconds = moment.timestamp()
+            datetime.fromtimestamp(seconds)  # to be shown as local time
+        except (ValueError, OverflowError, OSError) as exc:
+            raise UsageProblem(
+                f"{option} {text!r} is out of range: use a date from 0002-01-01 to 9998-12-31."
+            ) from exc
+        return cls(seconds, is_ago=False)
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ def splice(old: bytes, new: Document) -> Splice:
 
 def updated_second(tail: Tail) -> int:
     """Return the second of a session's last update: its score in the recency index."""
-    return int(datetime.fromisoformat(tail.updated_at).timestamp())
+    return math.floor(datetime.fromisoformat(tail.updated_at).timestamp())
 
 
 def find_tail(chunk: bytes) -> int | None:

@@ -22,7 +22,7 @@ from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.scripts import Argument, ScriptCall
 
-NOW = -1
+NOW = ""
 """The time at which the server runs a script."""
 
 NEVER = -1
@@ -203,7 +203,7 @@ class IndexOperations(StoreBase):
         ]
 
     def _index_calls(
-        self, ref: SessionRef, ttl_ms: int, second: int = NOW, *, keep_newer: bool = True
+        self, ref: SessionRef, ttl_ms: int, second: int | str = NOW, *, keep_newer: bool = True
     ) -> list[tuple[Argument, ...] | ScriptCall]:
         """Calls that add a session to the indexes, each in one slot.
 
@@ -222,7 +222,7 @@ class IndexOperations(StoreBase):
         client: Client,
         ref: SessionRef,
         ttl_ms: int,
-        second: int = NOW,
+        second: int | str = NOW,
         *,
         keep_newer: bool = True,
         was_indexed: bool = False,

@@ -5,6 +5,7 @@ newest complete seconds of every app, reads their tails, and continues with olde
 """
 
 import math
+import re
 from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ SMALL = 10_000
 PAGE = 1_000
 """Index entries that are read at a time."""
 
+_CURSOR = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})")
 _PAGE_GROWTH = 4
 _TAILS_PER_CALL = 500
 
@@ -51,10 +53,10 @@ class Cursor(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """Parse what str() returned. Raises InvalidCursor."""
-        micros, _, digest = text.partition("-")
-        if not (micros.isascii() and micros.isdigit() and len(micros) < 18 and len(digest) == 16):
+        parts = _CURSOR.fullmatch(text)
+        if parts is None:
             raise InvalidCursor(f"{text!r} is not a cursor: use one that `adksess list` printed.")
-        return cls(int(micros) / 1_000_000, digest)
+        return cls(int(parts[1]) / 1_000_000, parts[2])
 
     def __str__(self) -> str:
         return f"{round(self.updated * 1_000_000)}-{self.digest}"

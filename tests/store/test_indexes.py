@@ -141,6 +141,16 @@ async def test_a_foreign_document_is_indexed_with_its_own_time(
     assert indexes.recency() == {REF: FOREIGN_SECOND}
 
 
+@pytest.mark.parametrize("second", [-62_135_596_800, -1, 0, 253_402_300_799])
+async def test_a_repair_keeps_a_time_of_any_year(
+    client: Any, store: SessionStore, indexes: Indexes, second: int
+) -> None:
+    tail = Tail({}, iso_time(second), iso_time(second), 1.0, 0)
+    client.set(store.keys.session(REF), encode(Document(REF, tail)))
+    await store.index_sessions(await store.summaries([REF]))
+    assert indexes.recency() == {REF: second}
+
+
 async def test_a_repair_keeps_a_newer_score(store: SessionStore, indexes: Indexes) -> None:
     await store.create(REF)
     await age(store, REF, 1_000.0)

@@ -235,8 +235,25 @@ async def test_a_refined_page(store: SessionStore) -> None:
     assert page.total is None
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_pages_of_sessions_of_any_year(store: SessionStore, *, reverse: bool) -> None:
+    times = [-62_135_596_800.0, -1.5, 0.0, 1_795_000_000.25, 253_402_300_799.5]
+    specs = [Spec("echo", "u", f"s{n}", age=-time) for n, time in enumerate(times)]
+    await write(store, specs, now=0.0)
+    expected = [f"s{n}" for n in range(5)]
+    found, before = [], None
+    while len(found) <= len(specs):
+        page = await store.page(SessionFilter(), limit=1, before=before, reverse=reverse)
+        assert page.plan.source is Source.INDEX
+        found += [session.ref.session_id for session in page.sessions]
+        if page.next is None:
+            break
+        before = Cursor.parse(str(page.next))
+    assert found == (expected if reverse else expected[::-1])
+
+
 @pytest.mark.parametrize(
-    "text", ["", "x", "12", "12-", "12-abc", "-1-0123456789abcdef", "\u0661-0123456789abcdef"]
+    "text", ["", "x", "12", "12-", "12-abc", "1--0123456789abcdef", "\u0661-0123456789abcdef"]
 )
 def test_invalid_cursors(text: str) -> None:
     with pytest.raises(InvalidCursor, match="adksess list"):

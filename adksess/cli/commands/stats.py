@@ -1,7 +1,6 @@
 """`adksess stats`: totals per app or user, activity per day or hour."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -186,7 +185,9 @@ def _user_fields(user: "UserStatistics") -> dict[str, Any]:
 
 def _iso(seconds: float, *, hours: bool | None = None) -> str:
     """A time in ISO 8601, a day as its date, an hour without minutes."""
-    moment = datetime.fromtimestamp(seconds, UTC)
+    from adksess.cli.render.times import utc_time
+
+    moment = utc_time(seconds)
     if hours is None:
         return moment.isoformat(timespec="microseconds")
-    return moment.isoformat(timespec="minutes") if hours else f"{moment:%Y-%m-%d}"
+    return moment.isoformat(timespec="minutes") if hours else f"{moment.date()}"

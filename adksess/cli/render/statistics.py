@@ -1,7 +1,6 @@
 """Totals per app or user as a table, activity as a bar chart."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.bar import Bar
@@ -12,6 +11,7 @@ from rich.text import Text
 from adksess.cli.render.console import stdout
 from adksess.cli.render.styles import ACCENT, ID, MUTED
 from adksess.cli.render.text import human_size, relative_time, safe_text
+from adksess.cli.render.times import utc_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def print_statistics(found: "Statistics", *, by_user: bool, by_hour: bool) -> No
     console.print()
     span = "hour" if by_hour else "day"
     console.print(Text(f"Last activity by {span} (UTC), in sessions", style="bold"))
-    console.print(_chart(found.activity, "%Y-%m-%d %H:00" if by_hour else "%Y-%m-%d"))
+    console.print(_chart(found.activity, by_hour=by_hour))
 
 
 def _app_table(console: Console, apps: "Sequence[AppStatistics]") -> Table:
@@ -94,11 +94,12 @@ def _cell(
     return f"~{text(estimate.value)}{error}"
 
 
-def _chart(activity: Sequence[tuple[int, int]], pattern: str) -> Table:
+def _chart(activity: Sequence[tuple[int, int]], *, by_hour: bool) -> Table:
     chart = Table.grid(padding=(0, 2, 0, 0))
     most = max((count for _, count in activity), default=0) or 1
     for start, count in activity:
-        label = f"{datetime.fromtimestamp(start, UTC):{pattern}}"
+        moment = utc_time(start)
+        label = f"{moment.date()} {moment:%H}:00" if by_hour else f"{moment.date()}"
         bar = Bar(most, 0, count, width=_BAR_WIDTH, color=ACCENT)
         chart.add_row(Text(label, style=MUTED), bar, f"{count:,}")
     return chart

@@ -1,10 +1,10 @@
 -- Add a session to its app's recency index, or change its score.
 --
 -- KEYS  1 app index
--- ARGV  1 member  2 second of the last update, -1 for now  3 '1' to keep a higher score
+-- ARGV  1 member  2 second of the last update, '' for now  3 '1' to keep a higher score
 -- Returns 1 if the index holds other sessions, or held this one.
 local index, member, second, keeps_higher = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
-if second < 0 then
+if not second then
   second = server_time()
 end
 local score = keeps_higher and redis.call('ZSCORE', index, member)

@@ -69,10 +69,17 @@ class Server:
     @property
     def holds_password(self) -> bool:
         """Whether the URL itself has a password."""
-        url, login = self.url, urlsplit(self.url).netloc.rpartition("@")[0]
-        if ":" not in login and (self.password_command or self.password_file):
-            url = url.replace(f"{login}@", "", 1)  # a user's name: `redacted` hides it in any case
-        return "***" in Settings.parse(url).redacted
+        return "***" in self.redacted
+
+    @property
+    def redacted(self) -> str:
+        """The URL without a password. Where that is from elsewhere, a login is a user's name."""
+        login = urlsplit(self.url).netloc.rpartition("@")[0]
+        if ":" in login or not (self.password_command or self.password_file):
+            return Settings.parse(self.url).redacted
+        without_login = self.url.replace(f"{login}@", "", 1) if login else self.url
+        shown = Settings.parse(without_login).redacted
+        return shown.replace("://", f"://{login}@", 1) if login else shown
 
 
 @dataclass(frozen=True)

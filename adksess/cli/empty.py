@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adksess.cli.filters import Filters
+    from adksess.store.settings import Settings
     from adksess.store.store import SessionStore
 
 _SHOWN = 5
@@ -29,8 +30,14 @@ async def explain_empty(store: "SessionStore", filters: "Filters") -> str:
         names = _names(repr(other) for other in found.prefixes)
         sentences.append(f"Sessions exist with other prefixes: choose one with --prefix: {names}.")
     elif not found.apps and found.is_complete:
-        sentences.append(_unused_data(store.settings.url) or "Start one with adksess serve --demo.")
+        sentences.append(_unused_data(store.settings.url) or _advice(store.settings))
     return " ".join(sentences)
+
+
+def _advice(settings: "Settings") -> str:
+    if settings.is_local:
+        return "Start one with adksess serve --demo."
+    return "Is this the right Redis? Choose another with --redis-url or --server, or a --prefix."
 
 
 def _unused_data(url: str) -> str | None:

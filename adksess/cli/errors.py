@@ -155,7 +155,7 @@ def fail(exc: BaseException) -> ExitCode:
 
 
 def _sentence(exc: BaseException) -> str:
-    if isinstance(exc, ServerUnreachable):
+    if isinstance(exc, ServerUnreachable) and exc.is_local:
         return (
             f"{exc.problem}: start Redis there, name another with --redis-url, or try "
             "adksess serve --demo --embedded, which starts one."

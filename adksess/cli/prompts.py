@@ -61,6 +61,17 @@ def confirm(
         raise Declined
 
 
+def confirm_protected(action: str, name: str | None, target: Target) -> None:
+    """Ask for the name of a protected server, unless `name` (of --confirm) is it.
+
+    On any other server nothing is asked. Raises as confirm() does.
+    """
+    from adksess.cli.options import ChangeOptions
+
+    if target.is_protected or name is not None:
+        confirm(action, ChangeOptions(confirm=name), target)
+
+
 def _ask(question: str) -> str:
     """Return the line that is typed. Raises Declined for Ctrl-D and Interrupted for Ctrl-C."""
     # typer.confirm(err=True) prints the last character of the question on stdout.

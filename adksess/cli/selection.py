@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from adksess.cli.errors import UsageProblem
+from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.filters import Filters
 from adksess.cli.render.console import message, stderr
 from adksess.store.errors import AmbiguousSession, SessionNotFound
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from adksess.conversation.status import SessionStatus, Status
     from adksess.store.keys import SessionRef
     from adksess.store.models import SessionSummary
+    from adksess.store.settings import Settings
     from adksess.store.store import SessionStore
 
 _CANDIDATES_SHOWN = 10
@@ -40,6 +41,11 @@ class SelectedSessions:
         for sentence in self.missing:
             stderr().print(message("error", sentence))
         return bool(self.missing)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether sessions were named, and none of them exists."""
+        return bool(self.missing) and not self.sessions
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,23 @@ class Selection:
         if self.names is not None:
             return await _by_name(store, self.names, exact=self.exact)
         return await by_filter(store, self.filters)
+
+
+def select(settings: "Settings", selection: Selection) -> SelectedSessions:
+    """Find the sessions of a selection.
+
+    Raises AmbiguousSession, and typer.Exit if sessions are named and none of them exists: the
+    errors are printed, and there is nothing to add.
+    """
+    import typer
+
+    from adksess.cli.runner import with_store
+
+    selected = with_store(settings, selection.resolve)
+    if selected.is_missing:
+        selected.report_missing()
+        raise typer.Exit(ExitCode.NOT_FOUND)
+    return selected
 
 
 async def matching(

@@ -32,11 +32,15 @@ class ServerUnavailable(AdksessError):
 
 
 class ServerUnreachable(ServerUnavailable):
-    """No connection to Redis. `problem` is the first part of the message, without advice."""
+    """No connection to Redis, on this machine if it `is_local`.
 
-    def __init__(self, problem: str) -> None:
+    `problem` is the first part of the message, without advice.
+    """
+
+    def __init__(self, problem: str, *, is_local: bool) -> None:
         super().__init__(f"{problem}: start Redis there, or correct the address in the URL.")
         self.problem = problem
+        self.is_local = is_local
 
 
 class WrongType(AdksessError):

@@ -99,7 +99,7 @@ def explain(exc: Exception, settings: Settings) -> AdksessError:
         )
     if isinstance(exc, exceptions.ResponseError):
         return _explain_answer(exc, where, settings)
-    return ServerUnreachable(f"Cannot reach {where} ({_cause(exc)})")
+    return ServerUnreachable(f"Cannot reach {where} ({_cause(exc)})", is_local=settings.is_local)
 
 
 def without_content(exc: Exception) -> Exception | None:

@@ -98,6 +98,13 @@ class Settings:
         ssl = self.scheme.endswith("+sentinel") and self.options.get("ssl")
         return self.scheme.startswith("rediss") or bool(ssl and _boolean("ssl", str(ssl)))
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the URL names this machine: a Unix socket, or loopback addresses only."""
+        parts = _split(self.url)
+        addresses = [urlsplit(f"//{host}") for host in _hosts(parts)]
+        return parts.scheme == "unix" or all(_is_loopback(a.hostname or "") for a in addresses)
+
     @cached_property
     def is_cluster(self) -> bool:
         """Whether keys are on several nodes, so that no script may access two of them."""
@@ -109,7 +116,8 @@ class Settings:
         parts = _split(self.url)
         query = {k: _HIDDEN if _SECRET.search(k) else v for k, v in self._texts().items()}
         shown = parts._replace(
-            netloc=_hide_password(parts.netloc), query=urlencode(query, safe="*/:,")
+            netloc=_hide_password(parts.netloc, is_user="password_file" in self.options),
+            query=urlencode(query, safe="*/:,"),
         )
         return _join(shown)
 
@@ -177,7 +185,7 @@ def _split(url: str) -> SplitResult:
         if not parts.path:
             raise InvalidURL("A unix:// URL needs a path, such as unix:///run/redis.sock?db=0.")
         return parts
-    for host in parts.netloc.rpartition("@")[2].split(","):
+    for host in _hosts(parts):
         address = urlsplit(f"//{host}")
         try:
             _ = address.port
@@ -199,15 +207,25 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+def _hosts(parts: SplitResult) -> list[str]:
+    """Return the addresses of a URL, `host:port` each."""
+    return parts.netloc.rpartition("@")[2].split(",")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def _join(parts: SplitResult) -> str:
     """Return a URL of its parts; urlunsplit() drops the // of schemes it does not know."""
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
 
 
-def _hide_password(netloc: str) -> str:
+def _hide_password(netloc: str, *, is_user: bool) -> str:
+    """Hide the password in `user:password@hosts`. Without a colon it is a user or a password."""
     login, at, hosts = netloc.rpartition("@")
     user, colon, _ = login.partition(":")
-    if login and not colon:  # often a password without the colon before it
+    if login and not colon and not is_user:  # often a password without the colon before it
         user = _HIDDEN
     return f"{user}{colon}{_HIDDEN if colon else ''}{at}{hosts}"

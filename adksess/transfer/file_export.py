@@ -13,7 +13,7 @@ from adksess.store.errors import AdksessError, SessionUnreadable
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary, StoredSession
 from adksess.store.store import SessionStore
-from adksess.transfer.files import FileError, output_file
+from adksess.transfer.files import file_error, output_file
 
 _UNSAFE = re.compile(r"[^\w.@+=, -]")
 _MAX_STEM = 100
@@ -144,7 +144,7 @@ class Folder:
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise FileError(f"Cannot create {self._path}: {exc.strerror}.") from exc
+            raise file_error("create", self._path, exc) from exc
         with output_file(path) as out:
             out.write(file.content)
         self._written.add(path)

@@ -54,7 +54,7 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
             prefix=f".{target.name}.", suffix=".part", dir=target.parent
         )
     except (OSError, RuntimeError) as exc:  # RuntimeError: a loop of symlinks
-        raise _file_error("write", path, exc) from exc
+        raise file_error("write", path, exc) from exc
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -64,7 +64,7 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         part.replace(target)
     except OSError as exc:
-        raise _file_error("write", path, exc) from exc
+        raise file_error("write", path, exc) from exc
     finally:
         part.unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ def input_file(name: str, *, rewindable: bool = False) -> Iterator[BinaryIO]:
         else:
             yield sys.stdin.buffer
     except OSError as exc:
-        raise _file_error("read", Path(name), exc) from exc
+        raise file_error("read", Path(name), exc) from exc
 
 
 def read_lines(file: BinaryIO, max_line: int = MAX_LINE) -> Iterator[tuple[int, bytes | None]]:
@@ -127,6 +127,12 @@ def _compressed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _file_error(verb: str, path: Path, exc: Exception) -> FileError:
+def file_error(verb: str, path: Path, exc: Exception) -> FileError:
+    """Return the error about a path that cannot be read, written or created, with advice."""
+    if isinstance(exc, FileNotFoundError) and verb != "read":
+        return FileError(
+            f"Cannot {verb} {path}: there is no folder {path.parent}. Create it, or choose another "
+            "path."
+        )
     reason = getattr(exc, "strerror", None) or type(exc).__name__
     return FileError(f"Cannot {verb} {path}: {reason}. Choose another path.")

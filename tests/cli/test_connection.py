@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -247,6 +248,21 @@ def test_a_signal_stops_the_embedded_server(
     assert not is_listening("127.0.0.1", port)
 
 
+def test_the_demo_is_suggested_for_this_machine_only(cli: Run, valkey_url: str) -> None:
+    demo = "adksess serve --demo"
+    assert demo in cli("list", "-r", "redis://127.0.0.1:1").err
+    assert demo in cli("list", "-r", valkey_url, "--prefix", "none:").err
+    remote = cli("list", "-r", "redis://db.invalid:6379")
+    assert (remote.code, demo in remote.err) == (4, False)
+    assert "start Redis there, or correct the address" in " ".join(remote.err.split())
+    doctor = cli("doctor", "--quick", "-r", "redis://db.invalid:6379")
+    assert (doctor.code, demo in doctor.out + doctor.err) == (4, False)
+    url = f"redis://0.0.0.0:{urlsplit(valkey_url).port}/0"  # no loopback address, but answers
+    empty = cli("list", "-r", url, "--prefix", "none:").err
+    assert "Is this the right Redis?" in empty
+    assert demo not in empty
+
+
 @pytest.fixture
 def protected(config: Path, valkey_url: str, database: redis.Redis) -> str:
     """A protected server `prod` with one session, and an export of it with other content."""
@@ -262,14 +278,18 @@ def protected(config: Path, valkey_url: str, database: redis.Redis) -> str:
         ["flush"],
         ["trim", "--app", "demo", "--keep-last", "1"],
         ["ttl", "--app", "demo", "--set", "7d"],
+        ["ttl", "session-1", "--set", "7d"],
+        ["title", "session-1", "a title"],
+        ["state", "set", "session-1", "key", "1"],
     ],
-    ids=lambda words: words[0],
+    ids=lambda words: "-".join(words[:2]),
 )
 def test_a_protected_server_asks_for_its_name(
     cli: Run, protected: str, words: list[str], database: redis.Redis
 ) -> None:
     before = database.get("session:demo:ada:session-1")
-    result = cli(*words, "-s", protected, "--yes")
+    yes = () if words[0] in ("title", "state") else ("--yes",)
+    result = cli(*words, "-s", protected, *yes)
     assert result.code == 2
     assert "--confirm prod" in result.err
     assert cli(*words, "-s", protected, "--confirm", "dev").code == 2
@@ -291,6 +311,22 @@ def test_a_protected_server_asks_for_its_name_before_sessions_are_replaced(
     assert "since the export" in cli("show", "session-1", "-s", protected).out
     assert cli(*replace, "--confirm", "prod").code == 0
     assert "since the export" not in cli("show", "session-1", "-s", protected).out
+
+
+def test_nothing_is_asked_where_nothing_is_lost(cli: Run, protected: str) -> None:
+    assert cli("state", "get", "session-1", "-s", protected).code == 0
+    assert cli("copy", "session-1", "-s", protected).code == 0
+
+
+@pytest.mark.parametrize("words", [["tail"], ["show", "session-1", "--follow"]], ids=lambda w: w[0])
+def test_what_waits_for_events_names_the_server(
+    config: Path, protected: str, words: list[str]
+) -> None:
+    env = {"ADKSESS_CONFIG": str(config)}
+    with Terminal(*words, "-s", protected, env=env) as terminal:
+        assert "Waiting for events in prod (redis://" in terminal.wait_for("q or Ctrl-C ends")
+        terminal.type("q")
+        assert terminal.end() == 0
 
 
 def test_the_watch_header_names_the_server(config: Path, protected: str) -> None:

@@ -142,6 +142,10 @@ def test_quiet_commands_print_nothing(run: Run, valkey_url: str, tmp_path: Path)
     file = tmp_path / "sessions.ndjson"
     for words in (
         ["export", "--out", file, "-q"],
+        ["copy", "session-1", "--to-user", "bob", "-q"],
+        ["migrate", "--to", f"sqlite:///{tmp_path / 'sessions.db'}", "-q"],
+        ["init", tmp_path, "-q"],
+        ["init", tmp_path, "-q"],
         ["delete", "--app", "demo", "--yes", "-q"],
         ["import", file, "-q"],
         ["ttl", "--app", "demo", "--set", "1h", "--yes", "-q"],
@@ -151,3 +155,27 @@ def test_quiet_commands_print_nothing(run: Run, valkey_url: str, tmp_path: Path)
     ):
         result = run(*words)
         assert (result.code, result.out, result.err) == (0, "", ""), words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["delete", "--yes"],
+        ["delete", "--dry-run"],
+        ["trim", "--keep-last", "1", "--yes"],
+        ["move", "--to-user", "bob", "--yes"],
+        ["ttl", "--set", "1d"],
+        ["export"],
+        ["export", "--format", "md"],
+    ],
+    ids=" ".join,
+)
+def test_if_every_named_session_is_missing_only_errors_are_printed(
+    run: Run, database: redis.Redis, words: list[str]
+) -> None:
+    name, *options = words
+    result = run(name, "nope-1", "nope-2", *options)
+    assert (result.code, result.out) == (3, "")
+    assert [line.split(":")[0] for line in result.err.splitlines()] == ["error"] * 2
+    assert "'nope-1'" in result.err
+    assert "'nope-2'" in result.err

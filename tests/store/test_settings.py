@@ -188,3 +188,23 @@ def test_commands_are_packed_as_redis_py_packs_them() -> None:
         shared = new_client(Settings.parse(url)).get_connection_kwargs()
         assert issubclass(shared["connection_class"], kind)
         assert shared["connection_class"].pack_command is not kind.pack_command
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://localhost:6379/0", True),
+        ("rediss://ada:geheim@[::1]:6380", True),
+        ("redis+cluster://127.0.0.1:7000,127.0.0.1:7001", True),
+        ("unix:///run/redis.sock", True),
+        ("redis://db:6379/0", False),
+        ("redis+sentinel://localhost:26379,db:26379/main", False),
+    ],
+)
+def test_whether_a_url_names_this_machine(url: str, expected: bool) -> None:
+    assert Settings.parse(url).is_local is expected
+
+
+def test_a_login_with_a_password_file_is_a_name() -> None:
+    shown = Settings.parse("redis://ada@db:6379?password_file=/run/secret").redacted
+    assert shown.startswith("redis://ada@db:6379")

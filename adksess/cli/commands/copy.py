@@ -6,7 +6,7 @@ import typer
 
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
-from adksess.cli.options import IdArgument
+from adksess.cli.options import IdArgument, QuietOption
 
 if TYPE_CHECKING:
     from adksess.store.settings import Settings
@@ -68,6 +68,7 @@ def copy(
             show_default="the remaining TTL",
         ),
     ] = None,
+    quiet: QuietOption = False,
     connection: ConnectionOptions,
 ) -> None:
     """Copy a session. The copy continues independently; the original is not changed."""
@@ -84,7 +85,8 @@ def copy(
     )
     target = _target(settings, to_url, to_prefix)
     name, result = _copy(settings, target, session, options)
-    _print_report(name, result, is_other_redis=target is not None)
+    if not quiet:
+        _print_report(name, result, is_other_redis=target is not None)
 
 
 def _target(settings: "Settings", url: str | None, prefix: str | None) -> "Settings | None":

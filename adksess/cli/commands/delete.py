@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adksess.cli.filters import Filters
     from adksess.cli.selection import Selection
     from adksess.store.settings import Settings
+    from adksess.transfer.erasure import Remainder
 
 
 @command(
@@ -68,8 +69,8 @@ def delete(
 ) -> None:
     """Delete sessions by id or by filter. Asks first."""
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Selection
+    from adksess.cli.selection import Selection, select
+    from adksess.transfer.files import output_file
 
     settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
@@ -78,28 +79,29 @@ def delete(
         return
     by_filter, chosen = selection.names is None, selection.filters
     started = time()
-    selected = with_store(settings, selection.resolve)
+    selected = select(settings, selection)
     users: list[tuple[str | None, str | None]]
     users = (
         chosen.owners
         if by_filter and not chosen.on_time
         else sorted({(s.ref.app_name, s.ref.user_id) for s in selected.sessions})
     )
-    deleted = delete_sessions(
-        settings,
-        DeletionOptions(
-            sessions=selected.sessions,
-            unreadable=selected.unreadable if by_filter else [],
-            states=users if with_user_state else [],
-            unchanged_only=chosen.on_time,
-            words=chosen.words,
-            backup=backup,
-        ),
-        change,
-        connection.target(settings),
+    options = DeletionOptions(
+        sessions=selected.sessions,
+        unreadable=selected.unreadable if by_filter else [],
+        states=users if with_user_state else [],
+        unchanged_only=chosen.on_time,
+        words=chosen.words,
+        backup=backup,
     )
-    if report is not None and not change.dry_run:
-        _write_report(report, settings, chosen, deleted, started)
+    target = connection.target(settings)
+    if report is None or change.dry_run:
+        delete_sessions(settings, options, change, target)
+    else:
+        with output_file(report) as file:  # opened first: nothing is deleted if that fails
+            deleted = delete_sessions(settings, options, change, target)
+            left = _write_report(file, settings, chosen, deleted, started)
+        _check_remainder(left, report)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
 
@@ -129,15 +131,16 @@ def _check_options(
 
 
 def _write_report(
-    path: Path, settings: "Settings", filters: "Filters", deleted: "DeletionReport", started: float
-) -> None:
-    """Write the report as JSON, and fail if anything of the users is left."""
-    from adksess.cli.render.console import message, stderr
-    from adksess.cli.render.text import counted
+    file: BinaryIO,
+    settings: "Settings",
+    filters: "Filters",
+    deleted: "DeletionReport",
+    started: float,
+) -> "Remainder":
+    """Write the report as JSON, and return what is left of the users."""
     from adksess.cli.runner import with_store
     from adksess.store.document import iso_time, json_bytes
     from adksess.transfer.erasure import NOT_COVERED, remainder
-    from adksess.transfer.files import output_file
 
     left = with_store(settings, lambda store: remainder(store, filters.owners))
     value = {
@@ -155,8 +158,15 @@ def _write_report(
         "is_complete": left.is_empty,
         "not_covered": NOT_COVERED,
     }
-    with output_file(path) as file:
-        file.write(json_bytes(value, indent=2) + b"\n")
+    file.write(json_bytes(value, indent=2) + b"\n")
+    return left
+
+
+def _check_remainder(left: "Remainder", path: Path) -> None:
+    """Fail if anything of the users is left."""
+    from adksess.cli.render.console import message, stderr
+    from adksess.cli.render.text import counted
+
     if not left.is_empty:
         stderr().print(
             message(

@@ -106,7 +106,8 @@ def export(
         return
     path = None if out is None else Path(out)
     report, selected = _write(settings, selection, path, allow_empty=allow_empty)
-    _print_report(report, path, quiet=quiet)
+    if not selected.is_missing:
+        _print_report(report, path, quiet=quiet)
     if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.unreadable:
@@ -210,14 +211,19 @@ def _export_files(
         return await export_files(store, batches, convert, target.write), selected
 
     report, selected = with_store(settings, run)
+    if not selected.missing and not report.sessions and not report.failed:
+        raise NothingSelected(
+            "No session is selected: nothing was exported. Check the filters with adksess list."
+        )
     if report.sessions and (content := target.content()) is not None:
         if path is None and sys.stdout.isatty():
             sys.stdout.write(json_for_screens(content.decode()))
         else:
             with output_file(path) as file:
                 file.write(content)
-    _print_file_report(report, format_, out, quiet=quiet)
-    if selected.report_missing() or not (report.sessions or report.failed):
+    if not selected.is_missing:
+        _print_file_report(report, format_, out, quiet=quiet)
+    if selected.report_missing():
         raise typer.Exit(ExitCode.NOT_FOUND)
     if report.failed:
         raise typer.Exit(ExitCode.FAILED)

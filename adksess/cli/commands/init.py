@@ -12,8 +12,7 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import AgentsDirArgument
-from adksess.store.errors import AdksessError
+from adksess.cli.options import AgentsDirArgument, QuietOption
 from adksess.store.settings import DEFAULT_TTL
 
 if TYPE_CHECKING:
@@ -36,10 +35,6 @@ _ARGUMENTS_NOTE = (
 )
 
 
-class CannotWrite(AdksessError):
-    """services.py cannot be written."""
-
-
 @command(
     "adksess init agents",
     "adksess init agents --agent",
@@ -51,6 +46,7 @@ def init(
         bool,
         typer.Option("--agent", help="Also write into each agent's folder, where `adk run` looks."),
     ] = False,
+    quiet: QuietOption = False,
     connection: ConnectionOptions,
 ) -> None:
     """Write a services.py that registers redis:// for plain `adk` commands.
@@ -62,11 +58,11 @@ def init(
     if not folder.is_dir():
         raise UsageProblem(f"There is no folder {folder}. Name the folder that holds your agents.")
     settings = connection.resolve().settings
-    if not _init_folder(folder, settings, with_agents=agent):
+    if not _init_folder(folder, settings, with_agents=agent, quiet=quiet):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _init_folder(agents_dir: Path, settings: "Settings", *, with_agents: bool) -> bool:
+def _init_folder(agents_dir: Path, settings: "Settings", *, with_agents: bool, quiet: bool) -> bool:
     """Write the files and print what to run. False if an existing file has to be edited."""
     from adksess.adk.agents import agent_folders, is_agent
     from adksess.cli.render.console import message, stderr
@@ -77,44 +73,49 @@ def _init_folder(agents_dir: Path, settings: "Settings", *, with_agents: bool) -
         folders += [agents_dir / name for name in agents]
         if not agents and not is_agent(agents_dir):
             stderr().print(message("warning", f"There is no agent in {agents_dir}."))
-    results = [_write(folder) for folder in folders]  # write all of them, even after a False
+    # write all of them, even after a False
+    results = [_write(folder, quiet=quiet) for folder in folders]
     is_registered = all(results)
-    _print_usage(agents_dir, agents, settings, with_agents=with_agents, is_registered=is_registered)
+    if not quiet:
+        _print_usage(
+            agents_dir, agents, settings, with_agents=with_agents, is_registered=is_registered
+        )
     return is_registered
 
 
-def _write(folder: Path) -> bool:
+def _write(folder: Path, *, quiet: bool) -> bool:
     """Write a services.py unless there is one. False if the existing one does not register us."""
     from adksess.cli.render.console import stdout
     from adksess.cli.render.text import safe_text
+    from adksess.transfer.files import file_error
 
     package = folder / "services" / "__init__.py"
     if package.exists():
         # Python prefers a package to a module of the same name: ours would never be loaded.
-        return _check_existing(package, f"ADK loads {package} as your services.")
+        problem = f"ADK loads {package} as your services."
+        return _check_existing(package, problem, quiet=quiet)
     path = folder / "services.py"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(SERVICES)
     except FileExistsError:
-        return _check_existing(path, f"{path} exists and was not changed.")
+        return _check_existing(path, f"{path} exists and was not changed.", quiet=quiet)
     except OSError as exc:
-        raise CannotWrite(
-            f"Cannot write {path}: {exc.strerror}. Name a folder that you can write to."
-        ) from exc
-    stdout().print(f"Wrote {safe_text(str(path))}", markup=False)
+        raise file_error("write", path, exc) from exc
+    if not quiet:
+        stdout().print(f"Wrote {safe_text(str(path))}", markup=False)
     return True
 
 
-def _check_existing(path: Path, problem: str) -> bool:
+def _check_existing(path: Path, problem: str, *, quiet: bool) -> bool:
     """Whether a file registers adksess; if it does not, print `problem` and the lines to add."""
     from adksess.cli.render.console import message, stderr
 
     is_registered = _registers(path)
-    if is_registered:
-        stderr().print(message("note", f"{path} registers adksess already."))
-    else:
+    if not is_registered:
         stderr().print(message("error", f"{problem} Add these lines to it:\n\n{_LINES}\n"))
+    elif not quiet:
+        stderr().print(message("note", f"{path} registers adksess already."))
     return is_registered
 
 

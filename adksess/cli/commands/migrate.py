@@ -9,7 +9,7 @@ import typer
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
-from adksess.cli.options import DryRunOption, OneAppOption
+from adksess.cli.options import DryRunOption, OneAppOption, QuietOption
 from adksess.cli.render.styles import MUTED
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def migrate(
         bool, typer.Option("--detect", help="List what the source holds, and write nothing.")
     ] = False,
     dry_run: DryRunOption = False,
+    quiet: QuietOption = False,
     connection: ConnectionOptions,
 ) -> None:
     """Migrate sessions from or to other ADK session services.
@@ -98,7 +99,9 @@ def migrate(
         )
     options = _options(source, target, own, app, layout, ttl, dry_run=dry_run)
     report = _migrate(options)
-    _print_report(report, dry_run=dry_run, is_service=isinstance(options.target, str))
+    _print_problems(report)
+    if not quiet:
+        _print_report(report, dry_run=dry_run, is_service=isinstance(options.target, str))
     if report.failed:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -213,16 +216,22 @@ def _print_layouts(layouts: "list[tuple[str, str, MigrationReport]]") -> None:
     stdout().print(table)
 
 
-def _print_report(report: "MigrationReport", *, dry_run: bool, is_service: bool) -> None:
-    from adksess.cli.render.console import message, stderr, stdout
-    from adksess.cli.render.text import counted
-    from adksess.transfer.migration import Outcome
+def _print_problems(report: "MigrationReport") -> None:
+    from adksess.cli.render.console import message, stderr
 
     console = stderr()
     for problem in report.problems:
         console.print(message("error", f"{problem.name} was not migrated: {problem.reason}."))
     if more := report.failed - len(report.problems):
         console.print(message("error", f"{more:,} more were not migrated."))
+
+
+def _print_report(report: "MigrationReport", *, dry_run: bool, is_service: bool) -> None:
+    from adksess.cli.render.console import stderr, stdout
+    from adksess.cli.render.text import counted
+    from adksess.transfer.migration import Outcome
+
+    console = stderr()
     copied, converted = report.outcomes[Outcome.COPIED], report.outcomes[Outcome.CONVERTED]
     verb = "Would migrate" if dry_run else "Migrated"
     sessions, events = counted(copied + converted, "session"), counted(report.events, "event")

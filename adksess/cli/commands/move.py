@@ -51,8 +51,7 @@ def move(
 
     Expiry and history are kept. The `user:` state of the former users is not deleted.
     """
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Selection, warn_of
+    from adksess.cli.selection import Selection, select, warn_of
     from adksess.transfer.move import MoveOptions
 
     if not to_user.strip():
@@ -63,7 +62,7 @@ def move(
     selection = Selection.from_options(ids, filters, all_if_none=False)
     if selection.is_empty:
         return
-    selected = with_store(settings, selection.resolve)
+    selected = select(settings, selection)
     warn_of(selected.unreadable)
     refs = [session.ref for session in selected.sessions if session.tail]
     options = MoveOptions(to_user, with_user_state, overwrite, change.dry_run)

@@ -80,7 +80,10 @@ def servers(
     ] = None,
     protected: Annotated[
         bool,
-        typer.Option("--protected", help="Ask for the server's name before anything is lost."),
+        typer.Option(
+            "--protected",
+            help="Ask for the server's name before anything is deleted or overwritten.",
+        ),
     ] = False,
     output: OutputOption = OutputFormat.TABLE,
 ) -> None:
@@ -142,11 +145,9 @@ def _current(config: "Config", origins: list[str]) -> str | None:
 
 
 def _fields(server: "Server", current: str | None) -> dict[str, Any]:
-    from adksess.store.settings import Settings
-
     return {
         "name": server.name,
-        "url": Settings.parse(server.url).redacted,
+        "url": server.redacted,
         "prefix": server.prefix,
         "password": _password_source(server),
         "protected": server.protected,
@@ -216,8 +217,9 @@ def _add(name: str, url: str, values: dict[str, str | bool]) -> None:
         raise UsageProblem("--password-command and --password-file exclude each other.")
     is_from_stdin = url == "-"
     url = _read_url() if is_from_stdin else url
-    has_password = "***" in Settings.parse(url).redacted
+    Settings.parse(url)  # raises InvalidURL
     add_server(config.path, name, {"url": url, **values})
+    has_password = read_config().servers[name].holds_password
     _report(f"Added {name} to {config.path}.")
     if has_password and not is_from_stdin:
         _warn(

@@ -10,6 +10,7 @@ from adksess.cli.candidates import complete_id
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import UsageProblem
+from adksess.cli.options import ConfirmOption
 from adksess.store.errors import SessionNotFound
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def state(
     ] = None,
     *,
     text: Annotated[bool, typer.Option("--text", help="The value is text, not JSON.")] = False,
+    confirm: ConfirmOption = None,
     connection: ConnectionOptions,
 ) -> None:
     """Get, set or unset values of state.
@@ -73,7 +75,13 @@ def state(
     session, unset sets a key to null, which is ADK's way; of an app or a user it removes the key.
     """
     options = StateOptions(action, where, key, _value(action, key, value, is_text=text))
-    result = _run(connection.settings(), options)
+    settings = connection.settings()
+    if action is not Action.GET:
+        from adksess.cli.prompts import confirm_protected
+
+        target = connection.target(settings)
+        confirm_protected(f"{action} {key} of {where}", confirm, target)
+    result = _run(settings, options)
     if action is Action.GET:
         from adksess.cli.render.json_output import write_json
 

@@ -30,9 +30,13 @@ class TailOutput(StrEnum):
 
 @dataclass(frozen=True)
 class TailOptions:
-    """Options of `tail`. `since` is in seconds: earlier events are printed first."""
+    """Options of `tail`. `since` is in seconds: earlier events are printed first.
+
+    `server` is the server's name and address, as messages show it.
+    """
 
     settings: "Settings"
+    server: str
     only: "SessionFilter"
     statuses: "tuple[Status, ...]"
     since: float
@@ -64,9 +68,11 @@ def tail(
     from adksess.store.durations import parse_duration
     from adksess.store.filters import SessionFilter
 
+    settings = connection.settings()
     follow_events(
         TailOptions(
-            settings=connection.settings(),
+            settings=settings,
+            server=str(connection.target(settings)),
             only=SessionFilter(apps=tuple(app or ()), users=tuple(user or ())),
             statuses=tuple(status or ()),
             since=0.0 if since is None else parse_duration(since),
@@ -78,9 +84,7 @@ def tail(
 
 def follow_events(options: TailOptions) -> None:
     """Print events as they arrive. After an outage, reported on stderr, it continues."""
-    from adksess.cli.render.console import is_terminal, stderr
-    from adksess.cli.render.live import poll, report_outage
-    from adksess.cli.render.styles import MUTED
+    from adksess.cli.render.live import poll, report_outage, say_waiting
     from adksess.cli.runner import with_store
     from adksess.conversation.tail import Tail
 
@@ -91,9 +95,7 @@ def follow_events(options: TailOptions) -> None:
         async def step() -> None:
             _print(await events.poll(), options)
 
-        if is_terminal():
-            sentence = f"Waiting for events in {options.settings.redacted}; q or Ctrl-C ends."
-            stderr().print(sentence, style=MUTED, markup=False)
+        say_waiting(options.server)
         outage = report_outage(options.settings, utc=options.utc)
         await poll(step, _POLL_SECONDS, outage=outage, answered=True)
 

@@ -6,7 +6,7 @@ import typer
 
 from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
-from adksess.cli.options import IdArgument
+from adksess.cli.options import ConfirmOption, IdArgument
 
 if TYPE_CHECKING:
     from adksess.store.store import SessionStore
@@ -17,9 +17,11 @@ def title(
     session: IdArgument,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The new title.")],
     *,
+    confirm: ConfirmOption = None,
     connection: ConnectionOptions,
 ) -> None:
     """Set the title of a session, through an event as a rename in ADK's web UI does."""
+    from adksess.cli.prompts import confirm_protected
     from adksess.cli.render.console import stdout
     from adksess.cli.render.text import safe_text
     from adksess.cli.runner import with_store
@@ -31,5 +33,7 @@ def title(
         await set_title(store, ref, text)
         return ref.path
 
-    path = with_store(connection.settings(), run)
+    settings = connection.settings()
+    confirm_protected(f"set the title of {session}", confirm, connection.target(settings))
+    path = with_store(settings, run)
     stdout().print(safe_text(f"Set the title of {path}: {text}"), markup=False, soft_wrap=True)

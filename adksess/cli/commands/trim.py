@@ -51,15 +51,14 @@ def trim(
     State, expiry and summaries are kept, and no tool call is separated from its response. Asks
     for confirmation.
     """
-    from adksess.cli.runner import with_store
-    from adksess.cli.selection import Selection
+    from adksess.cli.selection import Selection, select
     from adksess.transfer.trim import TrimOptions
 
     settings = connection.settings()
     selection = Selection.from_options(ids, filters, all_if_none=False)
     if selection.is_empty:
         return
-    selected = with_store(settings, selection.resolve)
+    selected = select(settings, selection)
     options = TrimOptions(keep_last, selection.filters.on_time, change.dry_run)
     report = _trim(settings, selected.sessions, options, change, connection.target(settings))
     _print_not_trimmed(report)

@@ -110,7 +110,7 @@ def _change(
         if not change.quiet:
             stdout().print(f"Would let {what} {aim}.", markup=False)
         return
-    if selection.names is None:
+    if selection.names is None or target.is_protected or change.confirm is not None:
         confirm(f"let {what} {aim}", change, target)
     changed = with_store(settings, lambda store: _set(store, sessions, seconds))
     if output is OutputFormat.JSON:

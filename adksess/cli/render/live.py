@@ -6,7 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from adksess.cli.render.console import message, stderr
+from adksess.cli.render.console import is_terminal, message, stderr
+from adksess.cli.render.styles import MUTED
+from adksess.cli.render.text import safe_text
 from adksess.cli.render.times import moment
 from adksess.store.errors import ServerUnavailable
 from adksess.store.settings import Settings
@@ -42,6 +44,13 @@ async def poll(
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await quit_typed.wait()
+
+
+def say_waiting(server: str) -> None:
+    """Say on a terminal that events are printed as they arrive. `server` is its name or address."""
+    if is_terminal():
+        sentence = f"Waiting for events in {server}; q or Ctrl-C ends."
+        stderr().print(safe_text(sentence), style=MUTED, markup=False)
 
 
 def report_outage(settings: Settings, *, utc: bool = False) -> Outage:
@@ -98,8 +107,9 @@ def _quit_key() -> Iterator[asyncio.Event]:
             typed.set()
 
     before = termios.tcgetattr(stdin)
-    # cbreak: keys arrive at once and are not shown; Ctrl-C still interrupts
-    tty.setcbreak(stdin)
+    # cbreak: keys arrive at once and are not shown; Ctrl-C still interrupts. By default setcbreak()
+    # drops what was typed before.
+    tty.setcbreak(stdin, termios.TCSADRAIN)
     loop.add_reader(stdin, read)
     try:
         yield typed

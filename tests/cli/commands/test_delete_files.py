@@ -126,6 +126,18 @@ def test_a_report_fails_if_anything_is_left(
     assert report["is_complete"] is False
 
 
+@pytest.mark.parametrize("option", ["--report", "--backup"])
+def test_nothing_is_deleted_if_a_file_cannot_be_written(
+    run: Run, tmp_path: Path, option: str
+) -> None:
+    file = tmp_path / "no" / "file.json"
+    result = run("delete", "--user", "ada", "--app", "demo", option, file, "--yes")
+    assert (result.code, result.out) == (1, "")
+    folder = f"there is no folder {file.parent}."
+    assert result.err.startswith(f"error: Cannot write {file}: {folder} Create it, or choose")
+    assert len(ids_in(run)) == 3
+
+
 @pytest.mark.parametrize(
     "words",
     [

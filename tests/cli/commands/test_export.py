@@ -94,8 +94,13 @@ class TestFiles:
         assert list(tmp_path.iterdir()) == [path]
 
     def test_a_missing_folder(self, cli: Cli, tmp_path: Path, target_url: str) -> None:
-        result = cli("export", "--out", tmp_path / "no" / "all.ndjson", "-r", target_url)
-        assert (result.code, "Cannot write" in result.err) == (1, True)
+        path = tmp_path / "no" / "all.ndjson"
+        result = cli("export", "--out", path, "-r", target_url)
+        assert result.code == 1
+        assert result.err == (
+            f"error: Cannot write {path}: there is no folder {path.parent}. Create it, or choose "
+            "another path.\n"
+        )
         result = cli("import", tmp_path / "no", "-r", target_url)
         assert (result.code, "Cannot read" in result.err) == (1, True)
 

@@ -65,6 +65,17 @@ def test_json(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Commands use the Redis that ADKSESS_REDIS_URL names" in cli("servers").err
 
 
+def test_the_name_of_a_user_is_shown_where_the_password_is_from_elsewhere(
+    cli: Run, config: Path
+) -> None:
+    result = cli("servers", "add", "a", "redis://ada@h", "--password-command", "pass")
+    assert (result.code, "history" in result.err) == (0, False)
+    cli("servers", "add", "b", "redis://ada@h?x=1", "--password-file", config.parent / "secret")
+    cli("servers", "add", "c", "redis://geheim@h")  # a password without the colon before it
+    shown = {server["name"]: server["url"] for server in cli("servers", "-o", "json").json}
+    assert shown == {"a": "redis://ada@h", "b": "redis://ada@h?x=1", "c": "redis://***@h"}
+
+
 def test_no_servers(cli: Run, config: Path) -> None:
     assert cli("servers", "-o", "json").out == "[]\n"
     result = cli("servers")

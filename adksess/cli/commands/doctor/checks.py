@@ -47,7 +47,7 @@ def check_redis(settings: Settings) -> list[Check]:
     try:
         info = with_store(settings, lambda store: store.check())
     except ServerUnavailable as exc:
-        is_missing = isinstance(exc, ServerUnreachable)
+        is_missing = isinstance(exc, ServerUnreachable) and exc.is_local
         remedy = (
             "adksess serve --demo --embedded starts a server of its own."
             if is_missing

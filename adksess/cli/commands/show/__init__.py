@@ -88,8 +88,10 @@ def show(
     _check(session, app, follow=follow, state=state, output=output)
     whole = output in (ShowOutput.JSON, ShowOutput.MARKDOWN, ShowOutput.HTML)
     default = None if whole or invocation is not None else LAST_EVENTS
+    settings = connection.settings()
     options = ShowOptions(
-        settings=connection.settings(),
+        settings=settings,
+        server=str(connection.target(settings)),
         last=default if events is None else _number_of_events(events),
         state_only=state,
         follow=follow,

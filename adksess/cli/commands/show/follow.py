@@ -8,7 +8,7 @@ from adksess.cli.commands.show.options import ShowOptions, ShowOutput
 from adksess.cli.commands.show.read import ShownSession, is_wanted
 from adksess.cli.render.event_log import EventPrinter, EventView
 from adksess.cli.render.json_output import write_json
-from adksess.cli.render.live import poll, report_outage
+from adksess.cli.render.live import poll, report_outage, say_waiting
 from adksess.conversation.redaction import redact_event
 from adksess.store.document import parse_events
 from adksess.store.errors import SessionNotFound
@@ -47,6 +47,7 @@ async def follow(
         seen = first + len(new)
         _print([event for event in new if is_wanted(event, options)], options, printer, seen)
 
+    say_waiting(options.server)
     outage = report_outage(options.settings, utc=options.utc)
     await poll(step, _POLL_SECONDS, outage=outage, answered=True)
 

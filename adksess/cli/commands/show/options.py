@@ -26,10 +26,12 @@ class ShowOutput(StrEnum):
 class ShowOptions:
     """Options of `show`. `last` is a number of events, None for all.
 
-    `invocation` and `author` select events, `apps` the sessions that `latest` and the menu name.
+    `invocation` and `author` select events, `apps` the sessions that `latest` and the menu name,
+    `server` is the server's name and address, as messages show it.
     """
 
     settings: "Settings"
+    server: str
     last: int | None
     state_only: bool
     follow: bool

@@ -37,12 +37,27 @@ def confirm(
     typed; on a protected server the name of the server, and --yes is not enough. Raises Declined,
     or UsageProblem for a wrong --confirm and without a terminal.
     """
-    if answer.confirm is not None and answer.confirm != target.name:
+    _confirm(action, target, yes=answer.yes, given=answer.confirm, count=count)
+
+
+def confirm_protected(action: str, given: str | None, target: Target) -> None:
+    """Ask for the name of a protected server, unless `given` (by --confirm) is its name.
+
+    On any other server nothing is asked. Raises as confirm() does.
+    """
+    if target.is_protected or given is not None:
+        _confirm(action, target, yes=False, given=given)
+
+
+def _confirm(
+    action: str, target: Target, *, yes: bool, given: str | None, count: int | None = None
+) -> None:
+    if given is not None and given != target.name:
         named = f"it is {target.name}" if target.name else "it has no name"
-        raise UsageProblem(f"--confirm {answer.confirm} does not name the server: {named}.")
-    if answer.confirm is not None or (answer.yes and not target.is_protected):
+        raise UsageProblem(f"--confirm {given} does not name the server: {named}.")
+    if given is not None or (yes and not target.is_protected):
         return
-    if answer.yes:
+    if yes:
         raise UsageProblem(
             f"The server {target.name} is protected, and --yes is not enough: add "
             f"--confirm {target.name} to {action}."
@@ -59,17 +74,6 @@ def confirm(
         accepted = _ask(f"{question} [y/N] ").lower() in ("y", "yes")
     if not accepted:
         raise Declined
-
-
-def confirm_protected(action: str, name: str | None, target: Target) -> None:
-    """Ask for the name of a protected server, unless `name` (of --confirm) is it.
-
-    On any other server nothing is asked. Raises as confirm() does.
-    """
-    from adksess.cli.options import ChangeOptions
-
-    if target.is_protected or name is not None:
-        confirm(action, ChangeOptions(confirm=name), target)
 
 
 def _ask(question: str) -> str:

@@ -1,11 +1,11 @@
 """Delete sessions and shared state."""
 
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from adksess.store import scripts
 from adksess.store.batches import batched
-from adksess.store.keys import SessionRef, UserRef
+from adksess.store.keys import SessionRef
 from adksess.store.models import DeleteResult, PurgeBatch, SessionSummary
 from adksess.store.prefetch import prefetch
 from adksess.store.recency import IndexState, RecencyOperations
@@ -14,7 +14,17 @@ from adksess.store.scripts import Argument, ScriptCall
 
 _DELETED_PER_CALL = 1_000
 
-_DELETED, _KEPT = 1, 2
+_Groups: TypeAlias = Mapping[bytes, Collection[bytes]]
+"""Documents of one app by the key of their user's index."""
+
+
+class _Deleted(NamedTuple):
+    """How many sessions were deleted, their bytes, and the keys that were not."""
+
+    sessions: int
+    size_bytes: int
+    missing: list[bytes]
+    kept: list[bytes]
 
 
 class DeleteOperations(RecencyOperations):
@@ -22,8 +32,7 @@ class DeleteOperations(RecencyOperations):
 
     async def delete(self, refs: Sequence[SessionRef]) -> int:
         """Delete sessions, keeping app and user state. Returns how many existed."""
-        codes, _ = await self._delete(dict.fromkeys(refs, ""), "any")
-        return sum(code == _DELETED for code in codes.values())
+        return (await self._delete(dict.fromkeys(refs, ""), "any")).sessions
 
     async def delete_unchanged(self, summaries: Sequence[SessionSummary]) -> DeleteResult:
         """Delete sessions that have not changed since their summaries were read.
@@ -31,10 +40,12 @@ class DeleteOperations(RecencyOperations):
         The server decides per session, by the time of its last update and the number of events.
         """
         marks = {one.ref: _mark(one) for one in summaries if one.tail}
-        codes, _ = await self._delete(marks, "unchanged")
+        result = await self._delete(marks, "unchanged")
+        kept, missing = set(result.kept), set(result.missing)
+        keys = {ref: self.keys.session(ref) for ref in marks}
         return DeleteResult(
-            [ref for ref, code in codes.items() if code == _DELETED],
-            [ref for ref, code in codes.items() if code == _KEPT],
+            [ref for ref, key in keys.items() if key not in kept and key not in missing],
+            [ref for ref, key in keys.items() if key in kept],
         )
 
     async def purge(
@@ -50,18 +61,19 @@ class DeleteOperations(RecencyOperations):
         is_part = app_name is not None or user_id is not None
         if state.is_used and is_part:
             async for refs in self._indexed_refs(state, app_name, user_id):
-                codes, size = await self._delete(dict.fromkeys(refs, ""), "ours")
-                yield PurgeBatch(sum(code == _DELETED for code in codes.values()), size)
-                kept = [ref for ref, code in codes.items() if code == _KEPT]
-                if kept:
-                    yield await self._purge_read(kept)
+                yield await self._purged(await self._delete(dict.fromkeys(refs, ""), "indexed"))
             return
-        if not self.settings.is_cluster:  # there a script may access only one slot
-            async for call in prefetch(self._purge_calls(app_name, user_id)):
-                ((size, found),) = await self._client.run_all([call])
-                yield PurgeBatch(found.count(_DELETED), size)
-        async for refs in self.scan_refs(app_name, user_id):
-            yield await self._purge_read(refs)
+        if self.settings.is_cluster:  # there a script may access only one slot
+            async for refs in self.scan_refs(app_name, user_id):
+                yield await self._purge_read(refs)
+            return
+        indexed = self._delete_calls(self._indexed_groups(app_name, user_id), "indexed")
+        async for call in prefetch(indexed):
+            deleted = await self._run(call)  # what it keeps is read with all others
+            yield PurgeBatch(deleted.sessions, deleted.size_bytes)
+        scanned = self._delete_calls(self._scanned_groups(app_name, user_id), "ours")
+        async for call in prefetch(scanned):
+            yield await self._purged(await self._run(call))
 
     async def delete_state(self, app_name: str | None = None, user_id: str | None = None) -> int:
         """Delete the `app:` and `user:` state of all, of an app, or of a user.
@@ -90,6 +102,18 @@ class DeleteOperations(RecencyOperations):
                 apps = ((key, self.keys.parse_app_state(key)) for key in batch)
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]
 
+    async def _purged(self, deleted: _Deleted) -> PurgeBatch:
+        """Read what was kept, and delete it if it is a session in another layout."""
+        refs = [ref for key in deleted.kept if (ref := self.keys.parse_session(key))]
+        if not refs:
+            return PurgeBatch(deleted.sessions, deleted.size_bytes)
+        others = await self._purge_read(refs)
+        return PurgeBatch(
+            deleted.sessions + others.sessions,
+            deleted.size_bytes + others.size_bytes,
+            others.unreadable,
+        )
+
     async def _purge_read(self, refs: Sequence[SessionRef]) -> PurgeBatch:
         """Read sessions, and delete those that are readable."""
         found = await self.summaries(list(dict.fromkeys(refs)))
@@ -114,76 +138,101 @@ class DeleteOperations(RecencyOperations):
             for few in batched(names, _DELETED_PER_CALL):
                 yield [SessionRef(app, user_id, name) for name in few]
 
-    async def _purge_calls(
+    async def _indexed_groups(
         self, app_name: str | None, user_id: str | None
-    ) -> AsyncGenerator[ScriptCall, None]:
-        """Calls that purge the sessions in the users' indexes. An index may come twice."""
-        async for batch in self._scan_indexes(app_name, user_id):
-            entries = [
-                (user, session_id, document)
-                for _, user, ids in batch
-                for document, session_id in zip(self.keys.sessions_of(user, ids), ids, strict=True)
-            ]
-            entries.sort(key=lambda entry: entry[0])
-            for few in batched(entries, _DELETED_PER_CALL):
-                yield self._delete_call(few, "ours")
+    ) -> AsyncGenerator[tuple[str, _Groups], None]:
+        """The sessions in the users' indexes, by app. An index may come twice.
 
-    async def _delete(
-        self, marks: Mapping[SessionRef, str], mode: str
-    ) -> tuple[dict[SessionRef, int], int]:
-        """Delete documents and their index entries.
-
-        Returns the code of each, and with the mode `ours` the bytes that were deleted.
+        Removes entries that are not text, which name no session.
         """
-        codes: dict[SessionRef, int] = {}
-        size = 0
-        for refs in batched(sorted(marks), _DELETED_PER_CALL):
-            entries = [(ref.user, ref.session_id.encode(), self.keys.session(ref)) for ref in refs]
-            if self.settings.is_cluster:
-                answers = await self._client.run_all(
-                    [
-                        ScriptCall(
-                            scripts.DELETE_SESSIONS,
-                            [document],
-                            [mode, 0, 0, session_id, b"", marks[ref]],
-                        )
-                        for ref, (_, session_id, document) in zip(refs, entries, strict=True)
-                    ]
+        async for batch in self._scan_indexes(app_name, user_id):
+            for index, user, ids in batch:
+                if no_text := [one for one in ids if not _is_text(one)]:
+                    await self._client.command("ZREM", index, *no_text)
+                for few in batched(ids, _DELETED_PER_CALL):
+                    yield user.app_name, {index: self.keys.sessions_of(user, few)}
+
+    async def _scanned_groups(
+        self, app_name: str | None, user_id: str | None
+    ) -> AsyncGenerator[tuple[str, _Groups], None]:
+        """The sessions among all keys, by app. One may come twice."""
+        async for batch in self._scan_names(app_name, user_id):
+            apps: dict[str, dict[bytes, list[bytes]]] = {}
+            for key, ref in batch.items():
+                index = self.keys.user_sessions(ref.app_name, ref.user_id)
+                apps.setdefault(ref.app_name, {}).setdefault(index, []).append(key)
+            for app, groups in apps.items():
+                for few in batched(list(groups), _DELETED_PER_CALL):
+                    yield app, {index: groups[index] for index in few}
+
+    async def _delete_calls(
+        self, source: AsyncGenerator[tuple[str, _Groups], None], mode: str
+    ) -> AsyncGenerator[ScriptCall, None]:
+        """Calls that each delete about a thousand sessions of one app."""
+        waiting: dict[str, dict[bytes, dict[bytes, None]]] = {}  # dicts: a scan repeats keys
+        async for app, groups in source:
+            ready = waiting.setdefault(app, {})
+            for index, documents in groups.items():
+                ready.setdefault(index, {}).update(dict.fromkeys(documents))
+            if sum(map(len, ready.values())) >= _DELETED_PER_CALL:
+                yield self._delete_call(app, waiting.pop(app), mode)
+        for app, groups in waiting.items():
+            yield self._delete_call(app, groups, mode)
+
+    async def _delete(self, marks: Mapping[SessionRef, str], mode: str) -> _Deleted:
+        """Delete documents and their index entries. Each has a mark in the mode `unchanged`."""
+        if self.settings.is_cluster:
+            return await self._delete_on_cluster(marks, mode)
+        apps: dict[str, list[SessionRef]] = {}
+        for ref in sorted(marks):
+            apps.setdefault(ref.app_name, []).append(ref)
+        done = []
+        for app, refs in apps.items():
+            for few in batched(refs, _DELETED_PER_CALL):
+                groups: dict[bytes, list[bytes]] = {}
+                for ref in few:
+                    index = self.keys.user_sessions(*ref.user)
+                    groups.setdefault(index, []).append(self.keys.session(ref))
+                call = self._delete_call(app, groups, mode, [marks[ref] for ref in few])
+                done.append(await self._run(call))
+        return _total(done)
+
+    async def _delete_on_cluster(self, marks: Mapping[SessionRef, str], mode: str) -> _Deleted:
+        """Delete documents, each by a call of its own, and then their index entries."""
+        done = []
+        for refs in batched(list(marks), _DELETED_PER_CALL):
+            calls = {
+                ref: ScriptCall(
+                    scripts.DELETE_SESSIONS, [self.keys.session(ref)], [mode, "", 0, 0, marks[ref]]
                 )
-                codes |= zip(refs, (found for _, (found,) in answers), strict=True)
-                size += sum(deleted for deleted, _ in answers)
-                await self._remove_from_indexes([ref for ref in refs if codes[ref] != _KEPT])
-            else:
-                call = self._delete_call(entries, mode, [marks[ref] for ref in refs])
-                ((deleted, found),) = await self._client.run_all([call])
-                codes |= zip(refs, found, strict=True)
-                size += deleted
-        return codes, size
+                for ref in refs
+            }
+            answers = await self._client.run_all(list(calls.values()))
+            results = [_result(*pair) for pair in zip(calls.values(), answers, strict=True)]
+            await self._remove_from_indexes(
+                [ref for ref, one in zip(refs, results, strict=True) if not one.kept]
+            )
+            done += results
+        return _total(done)
+
+    async def _run(self, call: ScriptCall) -> _Deleted:
+        (answer,) = await self._client.run_all([call])
+        return _result(call, answer)
 
     def _delete_call(
-        self,
-        entries: Sequence[tuple[UserRef, bytes, bytes]],
-        mode: str,
-        marks: Sequence[str] = (),
+        self, app_name: str, groups: _Groups, mode: str, marks: Sequence[str] = ()
     ) -> ScriptCall:
-        """One call for (user, session id, document) triples, which are sorted by user."""
-        users = Counter(user for user, _, _ in entries)
-        apps = Counter(user.app_name for user in users)
-        starts = {app: len(self.keys.app_documents(app, [b""])[0]) for app in apps}
-        names = [
-            part
-            for user, session_id, document in entries
-            for part in (session_id, document[starts[user.app_name] :])
-        ]
+        """One call for documents of an app, and for the marks of all in the same order."""
+        start = len(self.keys.app_documents(app_name, [b""])[0])
         return ScriptCall(
             scripts.DELETE_SESSIONS,
             [
-                *(document for _, _, document in entries),
-                *(self.keys.user_sessions(*user) for user in users),
-                *(self.keys.app_sessions(app) for app in apps),
+                *(document for documents in groups.values() for document in documents),
+                *groups,
+                self.keys.app_sessions(app_name),
                 self.keys.session_apps(),
             ],
-            [mode, len(users), len(apps), *users.values(), *apps.values(), *apps, *names, *marks],
+            [mode, app_name, start, len(groups), *map(len, groups.values()), *marks],
         )
 
     async def _remove_from_indexes(self, refs: Sequence[SessionRef]) -> None:
@@ -207,3 +256,27 @@ def _mark(summary: SessionSummary) -> str:
     if tail is None or summary.is_foreign:
         return str(summary.size_bytes)
     return f"{tail.updated_at} {tail.event_count}"
+
+
+def _result(call: ScriptCall, answer: Sequence[Any]) -> _Deleted:
+    """The answer of delete_sessions.lua with the keys that it names by position."""
+    count, size, missing, kept = answer
+    return _Deleted(
+        count, size, [call.keys[n - 1] for n in missing], [call.keys[n - 1] for n in kept]
+    )
+
+
+def _total(results: Sequence[_Deleted]) -> _Deleted:
+    return _Deleted(
+        sum(one.sessions for one in results),
+        sum(one.size_bytes for one in results),
+        [key for one in results for key in one.missing],
+        [key for one in results for key in one.kept],
+    )
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        return name.isascii() or bool(name.decode())
+    except UnicodeDecodeError:
+        return False

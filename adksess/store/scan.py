@@ -154,6 +154,12 @@ class ScanOperations(ReadOperations, IndexOperations):
         self, app_name: str | None = None, user_id: str | None = None
     ) -> AsyncGenerator[list[tuple[bytes, UserRef, list[bytes]]], None]:
         """Users' indexes in batches: key, user, and the ids in it. One may come twice."""
+        async for indexes, answers in prefetch(self._read_indexes(app_name, user_id)):
+            yield [(*index, ids) for index, ids in zip(indexes, answers, strict=True)]
+
+    async def _read_indexes(
+        self, app_name: str | None, user_id: str | None
+    ) -> AsyncGenerator[tuple[Sequence[tuple[bytes, UserRef]], list[list[bytes]]], None]:
         pattern = self.keys.user_sessions_pattern(app_name)
         async for batch in prefetch(scan_keys(self._client, pattern, kind="zset")):
             indexes = [
@@ -162,8 +168,7 @@ class ScanOperations(ReadOperations, IndexOperations):
                 if (user := self.keys.parse_user_sessions(key)) and user_id in (None, user.user_id)
             ]
             for few in batched(indexes, _INDEXES_PER_CALL):
-                answers = await self._client.run_all([("ZRANGE", key, 0, -1) for key, _ in few])
-                yield [(*index, ids) for index, ids in zip(few, answers, strict=True)]
+                yield few, await self._client.run_all([("ZRANGE", key, 0, -1) for key, _ in few])
 
     async def _tails(self, session_keys: Sequence[bytes], history_bytes: int = 0) -> list[Any]:
         """For each key {end of the value, length, TTL in ms}; see read_tails.lua."""

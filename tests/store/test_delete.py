@@ -115,6 +115,23 @@ async def test_sessions_in_no_index_are_purged_too(store: SessionStore, client: 
     assert left(client, store) == set()
 
 
+async def test_a_session_that_a_scan_finds_twice_counts_once(
+    store: SessionStore, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, users=1, sessions=2)
+    client.delete(store.keys.user_sessions("demo", "user0"))
+    refs = [SessionRef("demo", "user0", f"s{n}") for n in range(2)]
+    size = sum(client.strlen(store.keys.session(ref)) for ref in refs)
+
+    async def scan_twice(*_: object) -> AsyncIterator[dict[bytes, SessionRef]]:
+        for _ in range(2):
+            yield {store.keys.session(ref): ref for ref in refs}
+
+    monkeypatch.setattr(store, "_scan_names", scan_twice)
+    assert await purged(store) == (2, size, [])
+    assert left(client, store) == set()
+
+
 async def test_an_id_that_is_not_text_names_no_session(store: SessionStore, client: Any) -> None:
     await fill(store, users=1, sessions=1)
     key = store.keys.session(SessionRef("demo", "user0", "s0"))

@@ -1,28 +1,30 @@
--- Delete session documents and their index entries.
+-- Delete session documents of one app and their index entries.
 --
--- KEYS  documents, grouped by user; on a single server then the user indexes in that order,
---       grouped by app, then the app indexes in that order, then the set of apps
--- ARGV  1 which documents: 'any', 'ours' (in our layout), 'unchanged' (with a last update as given)
---       2 number of user indexes  3 number of app indexes, then for each user index the number of
---       its documents, for each app index the number of its user indexes, for each app its name,
---       for each document its id and its member, with 'unchanged' for each document
---       `updated_at event_count`, or its length in bytes if it is not in our layout
--- Returns {bytes deleted ('ours' only), code of each document}; code 0 missing, 1 deleted, 2 kept.
-local mode, users, apps = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local find, match = string.find, string.match
-local documents = #KEYS - users - apps - (apps > 0 and 1 or 0)
-local user_sizes, app_sizes, app_names = 3, 3 + users, 3 + users + apps
-local names = app_names + apps
-local marks = names + 2 * documents
+-- KEYS  documents, grouped by user; on a single server then the users' indexes in that order, the
+--       app's index, the set of apps
+-- ARGV  1 which documents: 'any', 'ours' (in our layout), 'indexed' (the same, checked by their
+--       last 25 bytes only), 'unchanged' (with a last update as given)
+--       2 the app's name  3 length of what the keys of its documents start with
+--       4 number of users' indexes, then for each of them the number of its documents
+--       with 'unchanged' then for each document `updated_at event_count`, or its length in bytes
+--       if it is not in our layout
+-- Returns {number deleted, their bytes, positions missing, positions kept}; positions count from 1
+local mode, users = ARGV[1], tonumber(ARGV[4])
+local call, pcall, find, match = redis.call, redis.pcall, string.find, string.match
+local documents = users > 0 and #KEYS - users - 2 or #KEYS
+local FOOTER = '^"tail_bytes": *(%d+)}$'
+
+-- Whether a document with such an ending has our layout.
+local function is_ours(key, length, ending)
+  local width = tonumber(match(ending, FOOTER) or length + 1)
+  return width <= length
+    and call('GETRANGE', key, length - width, length - width + 11) == '\n],"state":{'
+end
 
 -- The last update of a document: `updated_at event_count`, or the length of a foreign one.
-local function mark_of(key)
-  local length = redis.call('STRLEN', key)
-  local width = tonumber(
-    match(redis.call('GETRANGE', key, -25, -1), '^"tail_bytes": *(%d+)}$') or length + 1
-  )
-  if width <= length then
-    local tail = redis.call('GETRANGE', key, length - width, -1)
+local function mark_of(key, length, ending)
+  if is_ours(key, length, ending) then
+    local tail = call('GETRANGE', key, length - match(ending, FOOTER), -1)
     local close = find(tail, '\n},"created_at":', 1, true)
     local updated_at, count = match(
       tail, ',"updated_at":"([^"]*)",.-"event_count": *(%d+), *"tail_bytes"', close
@@ -34,31 +36,15 @@ local function mark_of(key)
   return tostring(length)
 end
 
-local codes, bytes, doomed = {}, 0, {}
-for i = 1, documents do
-  local key = KEYS[i]
-  local ending = mode == 'any' and '' or redis.pcall('GETRANGE', key, -25, -1)
-  local is_deleted = mode == 'any'
-  if type(ending) == 'table' then
-    if not find(ending.err, 'WRONGTYPE', 1, true) then
-      return ending
-    end
+-- Whether a string is one to delete.
+local function is_chosen(i, length)
+  local ending = call('GETRANGE', KEYS[i], '-25', '-1')
+  if mode == 'indexed' then
+    return find(ending, FOOTER)
   elseif mode == 'ours' then
-    is_deleted = match(ending, '^"tail_bytes": *%d+}$')
-  elseif mode == 'unchanged' then
-    is_deleted = ending ~= '' and mark_of(key) == ARGV[marks + i]
+    return is_ours(KEYS[i], length, ending)
   end
-  if redis.call('EXISTS', key) == 0 then
-    codes[i] = 0
-  elseif is_deleted then
-    codes[i] = 1
-    doomed[#doomed + 1] = key
-    if mode == 'ours' then
-      bytes = bytes + redis.call('STRLEN', key)
-    end
-  else
-    codes[i] = 2
-  end
+  return mark_of(KEYS[i], length, ending) == ARGV[4 + users + i]
 end
 
 if redis.acl_check_cmd and users > 0 then
@@ -71,38 +57,57 @@ if redis.acl_check_cmd and users > 0 then
   end
 end
 
+local doomed, is_kept, missing, kept, bytes = {}, {}, {}, {}, 0
+for i = 1, documents do
+  local key = KEYS[i]
+  local length = pcall('STRLEN', key)
+  local is_string = type(length) == 'number'
+  if not is_string and not find(length.err, 'WRONGTYPE', 1, true) then
+    return length
+  end
+  if length == 0 and call('EXISTS', key) == 0 then
+    missing[#missing + 1] = i
+  elseif mode == 'any' or is_string and is_chosen(i, length) then
+    doomed[#doomed + 1] = key
+    bytes = bytes + (is_string and length or 0)
+  else
+    kept[#kept + 1], is_kept[i] = i, true
+  end
+end
 if #doomed > 0 then
-  redis.call('UNLINK', unpack(doomed))
+  call('UNLINK', unpack(doomed))
 end
 
 -- Remove members from an index; a key of another type is not changed.
 local function remove(index, members)
   if #members > 0 then
-    local removed = redis.pcall('ZREM', index, unpack(members))
+    local removed = pcall('ZREM', index, unpack(members))
     if type(removed) == 'table' and not find(removed.err, 'WRONGTYPE', 1, true) then
       error(removed.err)
     end
   end
 end
 
-local document, user = 0, 0
-for app = 1, apps do
-  local app_index, members = KEYS[documents + users + app], {}
-  for _ = 1, tonumber(ARGV[app_sizes + app]) do
-    user = user + 1
-    local ids = {}
-    for _ = 1, tonumber(ARGV[user_sizes + user]) do
-      document = document + 1
-      if codes[document] < 2 then
-        ids[#ids + 1] = ARGV[names + 2 * document - 1]
-        members[#members + 1] = ARGV[names + 2 * document]
+local document, members, start = 0, {}, tonumber(ARGV[3]) + 1
+for user = 1, users do
+  local ids = {}
+  for _ = 1, tonumber(ARGV[4 + user]) do
+    document = document + 1
+    if not is_kept[document] then
+      local member, id = match(KEYS[document], '([^:]*:(.*))', start)
+      if find(id, '%', 1, true) then
+        id = string.gsub(string.gsub(id, '%%3A', ':'), '%%25', '%%')
       end
+      ids[#ids + 1], members[#members + 1] = id, member
     end
-    remove(KEYS[documents + user], ids)
   end
-  remove(app_index, members)
-  if #members > 0 and redis.call('EXISTS', app_index) == 0 then
-    redis.call('SREM', KEYS[#KEYS], ARGV[app_names + app])
+  remove(KEYS[documents + user], ids)
+end
+if users > 0 then
+  local index = KEYS[#KEYS - 1]
+  remove(index, members)
+  if #members > 0 and call('EXISTS', index) == 0 then
+    call('SREM', KEYS[#KEYS], ARGV[2])
   end
 end
-return {bytes, codes}
+return {#doomed, bytes, missing, kept}

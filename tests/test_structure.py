@@ -16,7 +16,7 @@ from adksess.cli.app import app
 PACKAGE = Path(adksess.__file__).parent
 MAX_LINES = 400
 
-# What each part may import besides itself. The demo's agents are a user's code: ADK alone.
+# What each part may import, apart from itself. The demo's agents are a user's code: ADK alone.
 ALLOWED = {
     "__main__": {"cli"},
     "__init__": {"adk", "store"},

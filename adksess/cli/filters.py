@@ -111,7 +111,7 @@ class Filters:
 
     @property
     def words(self) -> str:
-        """The filters besides apps and users by name, in words: `not updated for 30 days`."""
+        """The filters other than apps and users by name, in words: `not updated for 30 days`."""
         parts = [f"not updated {_until(moment)}" for moment in self.updated_until]
         if self.updated_from:
             parts.append(f"updated {_since(self.updated_from)}")

@@ -75,14 +75,16 @@ def session_status(events: Sequence[Event], *, is_whole: bool = True) -> Session
     With `is_whole` False there are earlier events that were not read. Rewound events, state
     changes and summaries do not count.
     """
-    talk = _conversation(events, is_whole=is_whole)
-    waiting = open_calls(talk)
-    error, position = _last_error(talk)
-    if error and not (waiting and _pauses(talk, waiting, position)):
+    shown = _conversation(events, is_whole=is_whole)
+    waiting = open_calls(shown)
+    error, position = _last_error(shown)
+    if error and not (waiting and _pauses(shown, waiting, position)):
         return SessionStatus(Status.FAILED, error=error)
     if waiting:
         return SessionStatus(Status.WAITING, tuple(waiting))
-    if talk and (talk[-1].get("author") == "user" or any(part_fields(talk[-1], "function_call"))):
+    if shown and (
+        shown[-1].get("author") == "user" or any(part_fields(shown[-1], "function_call"))
+    ):
         # a tool call without a response: the run was killed, or is still going
         return SessionStatus(Status.UNANSWERED)
     return SessionStatus(Status.OK)

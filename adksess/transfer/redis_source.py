@@ -21,7 +21,7 @@ from adksess.transfer.migration import (
 from adksess.transfer.source_session import SkippedSession, SourceSession
 
 ADKSESS = "adksess"
-"""The name of our own layout, beside those of LAYOUTS."""
+"""The name of our own layout, which is not in LAYOUTS."""
 
 _BATCH = 100
 

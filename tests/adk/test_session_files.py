@@ -121,18 +121,18 @@ class TestSessionFiles:
 
         ADK 2.13 rejects events with actions there, those of its own files too.
         """
-        store_session(target_url, APP, "ada", "talk", texts=("hi", "there"), state={"k": [1]})
-        talk = _load(target_url, "talk")
+        store_session(target_url, APP, "ada", "chat", texts=("hi", "there"), state={"k": [1]})
+        chat = _load(target_url, "chat")
         agents = tmp_path / "agents"
         shutil.copytree(AGENTS / "concierge", agents / "concierge")
-        file = cli("export", "talk", "--format", "adk", "-r", target_url).json
+        file = cli("export", "chat", "--format", "adk", "-r", target_url).json
         app = get_fast_api_app(agents_dir=str(agents), session_service_uri="memory://", web=False)
         body = {"events": file["events"], "state": file["state"]}
         answer = TestClient(app).post(f"/apps/{APP}/users/bob/sessions", json=body)
         assert answer.status_code == 200, answer.text
         session = Session.model_validate(answer.json())
-        assert [e.content for e in session.events] == [e.content for e in talk.events]
-        assert session.state == talk.state
+        assert [e.content for e in session.events] == [e.content for e in chat.events]
+        assert session.state == chat.state
 
     def test_an_imported_session_equals_the_original(
         self, cli: Run, concierge: Session, target: redis.Redis, target_url: str, tmp_path: Path

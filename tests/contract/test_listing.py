@@ -35,7 +35,7 @@ async def test_none_means_every_user_and_the_empty_name_is_a_user(
     assert await ids(None) == ["of-", "of-ada", "of-bob"]
     assert await ids("ada") == ["of-ada"]
     assert await ids("") == ["of-"]
-    assert await ids("nobody") == []
+    assert await ids("unknown") == []
     assert (await service.list_sessions(app_name="nothing")).sessions == []
 
 

@@ -19,7 +19,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def plan(clone: Path, *words: str, programs: tuple[str, ...] = ()) -> str:
-    """The commands of `make WORDS`; `programs` are on the PATH besides the system's own."""
+    """The commands of `make WORDS`; `programs` are on the PATH with the system's own."""
     folder = clone / "programs"
     folder.mkdir(exist_ok=True)
     for name in ("python3.11", *programs):

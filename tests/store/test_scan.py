@@ -103,7 +103,7 @@ async def test_a_users_list_comes_from_the_index_and_prunes_it(
         found = await store.user_summaries("demo", "ada")
         assert [one.ref.session_id for one in found] == ["kept"]
         assert client.zrange(index, 0, -1) == [b"kept"]
-    assert await store.user_summaries("demo", "nobody") == []
+    assert await store.user_summaries("demo", "unknown") == []
 
 
 async def test_the_time_is_the_servers(store: SessionStore, valkey_url: str) -> None:

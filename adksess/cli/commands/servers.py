@@ -262,7 +262,7 @@ def _remove(name: str) -> None:
     remove_server(config.path, name)
     _report(f"Removed {name} from {config.path}. Its sessions were not changed.")
     if config.default == name:
-        _report("It was the default: there is none now.")
+        _report("It was the default: no default is set now.")
 
 
 def _report(sentence: str) -> None:

@@ -38,7 +38,7 @@ def cut_middle(text: str, width: int = MAX_NAME, *, keep: int = 0) -> str:
 
 
 def isolated(text: str) -> str:
-    """Return `text` so that right-to-left letters in it cannot reorder what is beside it."""
+    """Return `text` so that right-to-left letters in it cannot reorder the text around it."""
     if text.isascii() or not any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text):
         return text
     return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"

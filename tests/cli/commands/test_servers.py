@@ -139,7 +139,7 @@ def test_use_and_remove(cli: Run, two_servers: Path, monkeypatch: pytest.MonkeyP
     )
     assert 'default = "dev"' in two_servers.read_text()
     result = cli("servers", "remove", "dev")
-    assert (result.code, "It was the default: there is none now." in result.err) == (0, True)
+    assert (result.code, "It was the default: no default is set now." in result.err) == (0, True)
     assert "dev" not in two_servers.read_text()
 
 

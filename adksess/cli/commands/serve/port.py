@@ -33,7 +33,7 @@ def claim_port(host: str, port: int) -> int:
 
 
 def _next_free(host: str, port: int) -> int:
-    """The next free port; 0, which selects any free one, if there is none close by."""
+    """The next free port; 0, which selects any free one, if none of the next ports is free."""
     candidates = range(port + 1, min(port + _PORTS_TRIED, 65_536))
     return next((candidate for candidate in candidates if _is_free(host, candidate)), 0)
 

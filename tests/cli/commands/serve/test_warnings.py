@@ -39,7 +39,7 @@ INFO = ServerInfo(
 
 
 class CheckWithoutFailures(nullcontext["CheckWithoutFailures"]):
-    """Stands in for the child process that imports the agents, which takes seconds."""
+    """Replaces the child process that imports the agents, which takes seconds."""
 
     def __init__(self, *_: object) -> None:
         super().__init__(self)

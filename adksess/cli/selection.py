@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.filters import Filters
 from adksess.cli.render.console import message, stderr
+from adksess.cli.render.text import safe_text
 from adksess.store.errors import AmbiguousSession, SessionNotFound
 
 if TYPE_CHECKING:
@@ -184,10 +186,15 @@ def exact_name(ref: "SessionRef", key: str, *, is_unique: bool = False) -> str:
     """Return a name for a pipe: app/user/id, or the id alone if it `is_unique`.
 
     A name with a slash or colon could be read as that of another session, one that begins with a
-    dash as an option: then the whole key.
+    dash as an option: then the whole key. In the key of a name that cannot be printed as it is, or
+    has blanks at an end, these characters are percent-encoded.
     """
     name = ref.session_id if is_unique else ref.path
-    return key if "/" in "".join(ref) or ":" in ref.session_id or name.startswith("-") else name
+    if "/" in "".join(ref) or ":" in ref.session_id or name.startswith("-"):
+        name = key
+    if name == safe_text(name).strip():
+        return name
+    return "".join(c if c == safe_text(c).strip() else quote(c) for c in key)
 
 
 def warn_of(unreadable: "Sequence[SessionSummary]") -> None:

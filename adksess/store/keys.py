@@ -200,6 +200,17 @@ class Keys:
             parts.pop()
         return (escape_glob(self.prefix) + ":".join((kind, *parts, "*"))).encode()
 
+    def read_session(self, text: str) -> SessionRef | None:
+        """Decode a session's key in which any character may be percent-encoded.
+
+        A name with characters that cannot be printed is passed on in this form.
+        """
+        start = f"{self.prefix}session:"
+        parts = text.removeprefix(start).split(":")
+        if not text.startswith(start) or len(parts) != len(SessionRef._fields):
+            return None
+        return SessionRef(*map(unquote, parts))
+
     def _parts(self, kind: str, key: bytes, count: int) -> list[str] | None:
         """Decode the names in a key; None for a key that this version would not write."""
         try:

@@ -57,7 +57,7 @@ class ResolveOperations(ScanOperations):
 
     def _spelled_out(self, name: str) -> Iterator[SessionRef]:
         """The sessions that a name spells out. Names may hold slashes: every split counts."""
-        if ref := self.keys.parse_session(name.encode("utf-8", "replace")):
+        if ref := self.keys.read_session(name):
             yield ref
         parts = name.split("/")
         for first in range(1, len(parts) - 1):

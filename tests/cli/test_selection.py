@@ -1,6 +1,9 @@
 """Which sessions ids, filters and a list from stdin select, in every command."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -179,3 +182,37 @@ def test_if_every_named_session_is_missing_only_errors_are_printed(
     assert [line.split(":")[0] for line in result.err.splitlines()] == ["error"] * 2
     assert "'nope-1'" in result.err
     assert "'nope-2'" in result.err
+
+
+@pytest.mark.parametrize("words", [["list", "-o", "ids"], ["search", "needle", "-o", "ids"]])
+def test_every_name_that_is_printed_for_a_pipe_is_found(
+    run: Run, valkey_url: str, words: list[str]
+) -> None:
+    ids = [
+        "a\x1b[31mb",
+        "tab\tand\nline",
+        "50%",
+        "%1b",
+        " blank ",
+        "\u202eolleh",
+        "\u00fcber",
+        "a:b\x07",
+    ]
+    for number, session_id in enumerate(ids):
+        store_session(valkey_url, f"app{number}", session_id=session_id, texts=("needle",))
+        store_session(valkey_url, "x\x1b", f"user/{number}", session_id, texts=("needle",))
+    names = run(*words).out
+    assert len(names.splitlines()) == 2 * len(ids)
+    assert not set(names) - {"\n"} & set(map(chr, range(32)))
+    result = run("delete", "-", "--yes", stdin=names)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"Deleted {2 * len(ids)} sessions")
+
+
+def test_a_name_that_an_encoding_lacks_is_found(run: Run, valkey_url: str) -> None:
+    store_session(valkey_url, session_id="\u00fcber")
+    words = [sys.executable, "-m", "adksess", "list", "-o", "ids"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    out = subprocess.run(words, env=environment, capture_output=True, check=True).stdout
+    assert out == b"session:demo:ada:%C3%BCber\n"
+    assert run("delete", "-", "--yes", stdin=out.decode()).code == 0

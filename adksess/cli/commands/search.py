@@ -167,13 +167,12 @@ def _print_line(match: "Match", output: SearchOutput) -> None:
     import sys
 
     from adksess.cli.render.json_output import write_json
-    from adksess.cli.render.text import safe_text
     from adksess.cli.selection import exact_name
 
     if output is SearchOutput.NDJSON:
         write_json(_fields(match), indent=None)
     else:
-        sys.stdout.write(safe_text(exact_name(match.ref, match.key)) + "\n")
+        sys.stdout.write(exact_name(match.ref, match.key) + "\n")
     sys.stdout.flush()
 
 

@@ -103,6 +103,13 @@ def test_state_columns(run: Run, valkey_url: str) -> None:
     assert run("list", "--column", "topic").code == 2
 
 
+@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "'quoted", 'a "b", c'])
+def test_a_csv_cell_is_what_is_stored(run: Run, valkey_url: str, title: str) -> None:
+    store_session(valkey_url, state={"__session_metadata__": {"displayName": title}})
+    (line,) = csv.DictReader(io.StringIO(run("list", "-o", "csv").out))
+    assert line["title"] == title
+
+
 def test_ndjson_has_a_session_to_a_line(run: Run, valkey_url: str) -> None:
     store_session(valkey_url, session_id="s1")
     store_session(valkey_url, session_id="s2")

@@ -129,7 +129,7 @@ def _print_ids(sessions: Sequence[SessionSummary]) -> None:
     for session in sessions:
         is_unique = same_id[session.ref.session_id] == 1
         name = exact_name(session.ref, session.key, is_unique=is_unique)
-        sys.stdout.write(safe_text(name) + "\n")
+        sys.stdout.write(name + "\n")
 
 
 def _print_notes(options: ListOptions, listing: Listing) -> None:

@@ -113,8 +113,8 @@ async def complete_statuses(
     for session in sessions:
         if session.tail is None:
             continue
-        read = session.recent.count(b"\n")  # one newline before each event
-        if not session.is_whole and read < _STATUS_EVENTS:
+        # one newline before each event
+        if not session.is_whole and session.recent.count(b"\n") < _STATUS_EVENTS:
             left.append(session.ref)
         elif quick := quick_status(session.recent):
             found[session.ref] = _QUICK[quick]

@@ -165,7 +165,8 @@ class Keys:
 
     def parse_app_member(self, app_name: str, member: bytes) -> SessionRef | None:
         """The session that a member of an app's recency index names; None for any other text."""
-        return self.parse_session(self._app_start(app_name) + member)
+        parts = _names(member, 2)
+        return SessionRef(app_name, *parts) if parts else None
 
     def parse_session(self, key: bytes) -> SessionRef | None:
         """The session that a key names; None for a key that is not a session's."""
@@ -213,17 +214,17 @@ class Keys:
 
     def _parts(self, kind: str, key: bytes, count: int) -> list[str] | None:
         """Decode the names in a key; None for a key that this version would not write."""
-        try:
-            text = key.decode()
-        except UnicodeDecodeError:
-            return None
-        start = f"{self.prefix}{kind}:"
-        if not text.startswith(start):
-            return None
-        parts = text[len(start) :].split(":")
-        if len(parts) != count:
-            return None
-        if "%" not in text:
-            return parts
-        names = [unquote(part) for part in parts]
-        return names if [_encode(name) for name in names] == parts else None
+        start = f"{self.prefix}{kind}:".encode()
+        return _names(key[len(start) :], count) if key.startswith(start) else None
+
+
+def _names(joined: bytes, count: int) -> list[str] | None:
+    """Decode what _joined() returned; None for anything else."""
+    try:
+        parts = joined.decode().split(":")
+    except UnicodeDecodeError:
+        return None
+    if len(parts) != count or b"%" not in joined:
+        return parts if len(parts) == count else None
+    names = [unquote(part) for part in parts]
+    return names if [_encode(name) for name in names] == parts else None

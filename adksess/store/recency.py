@@ -14,7 +14,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from adksess.store.batches import batched
 from adksess.store.errors import InvalidCursor, WrongType
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
@@ -31,7 +30,6 @@ PAGE = 1_000
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})")
 _PAGE_GROWTH = 4
-_TAILS_PER_CALL = 500
 
 _CLOCK_MARGIN = 2
 """Seconds by which scores may differ from the times in documents: scores are whole seconds, and
@@ -235,9 +233,11 @@ class RecencyOperations(ScanOperations):
             first=first + 1 if first else PAGE,
             reverse=reverse,
         )
-        batches = self._read_pages(pages, only, history_bytes)
-        # the first batch is often enough: nothing is read ahead of it
-        async for found in batches if first else prefetch(batches):
+        if first:  # the first batch is often enough: nothing is read ahead of it
+            batches = self._read_pages(pages, only, history_bytes)
+        else:
+            batches = prefetch(self._read_pages(prefetch(pages), only, history_bytes))
+        async for found in batches:
             matching = await self._matching(found, only, before, reverse=reverse)
             shown.extend(hash(one.key) for one in matching)
             yield matching
@@ -319,13 +319,10 @@ class RecencyOperations(ScanOperations):
         refs: dict[bytes, SessionRef] = {}
         has_names = only.has_names
         for key, entry in self._keyed(page):
-            ref = self.keys.parse_session(key)
+            ref = self.keys.parse_app_member(entry.app_name, entry.member)
             if ref is not None and (not has_names or only.match_user(ref)):
                 entries[key], refs[key] = entry, ref
-        answers: list[Any] = []
-        for keys in batched(list(refs), _TAILS_PER_CALL):
-            answers += await self._tails(keys, history_bytes)
-        return entries, refs, answers
+        return entries, refs, await self._tails(list(refs), history_bytes)
 
     async def _matching(
         self, found: _Tails, only: SessionFilter, before: Cursor | None, *, reverse: bool

@@ -18,7 +18,10 @@ from adksess.store.prefetch import prefetch
 from adksess.store.read import ReadOperations
 from adksess.store.scripts import Argument, ScriptCall
 
-_SUMMARIES_PER_CALL = 500
+_SUMMARIES_PER_BATCH = 1_000
+_TAILS_PER_CALL = 500
+"""A script blocks the server for about 2 ms then."""
+
 _KEYS_PER_SCAN = 1_000
 _FIRST_SCANS = 10
 _KEYS_PER_LATER_SCAN = 10_000
@@ -40,7 +43,7 @@ class ScanOperations(ReadOperations, IndexOperations):
         `history_bytes` is how much of the end of each history to read with them.
         """
         found: list[SessionSummary] = []
-        for batch in batched(refs, _SUMMARIES_PER_CALL):
+        for batch in batched(refs, _SUMMARIES_PER_BATCH):
             by_key = {self.keys.session(ref): ref for ref in batch}
             found += to_summaries(by_key, await self._tails(list(by_key), history_bytes))
         return found
@@ -172,15 +175,13 @@ class ScanOperations(ReadOperations, IndexOperations):
 
     async def _tails(self, session_keys: Sequence[bytes], history_bytes: int = 0) -> list[Any]:
         """For each key {end of the value, length, TTL in ms}; see read_tails.lua."""
-        if self.settings.is_cluster:  # a script may access the keys of one slot only
-            answers = await self._client.run_all(
-                [ScriptCall(scripts.READ_TAILS, [key], [history_bytes]) for key in session_keys]
-            )
-            return [answer[0] for answer in answers]
-        (answer,) = await self._client.run_all(
-            [ScriptCall(scripts.READ_TAILS, session_keys, [history_bytes])]
-        )
-        return list(answer)
+        # on a cluster a script may access the keys of one slot only
+        size = 1 if self.settings.is_cluster else _TAILS_PER_CALL
+        calls = [
+            ScriptCall(scripts.READ_TAILS, keys, [history_bytes])
+            for keys in batched(session_keys, size)
+        ]
+        return [tail for answer in await self._client.run_all(calls) for tail in answer]
 
 
 def is_record(value: Any) -> bool:

@@ -109,19 +109,19 @@ def session_table(
 
 def session_fields(row: SessionOverview, columns: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the fields of a session for JSON: all of them, or those of the columns."""
-    summary = row.summary
-    tail = summary.tail
+    summary, tail, status = row.summary, row.summary.tail, row.status
     assert tail is not None  # unreadable sessions are reported separately
+    app_name, user_id, session_id = summary.ref
     fields: dict[str, Any] = {
         "key": summary.key,
-        "app_name": summary.ref.app_name,
-        "user_id": summary.ref.user_id,
-        "session_id": summary.ref.session_id,
+        "app_name": app_name,
+        "user_id": user_id,
+        "session_id": session_id,
         "title": row.title,
         "title_source": row.title_source,
         # as plain text, of which JSON is made in half the time
-        "status": str(row.status.status) if row.status else None,
-        "waiting_for": [_waiting(call) for call in row.status.waiting_for] if row.status else [],
+        "status": status.status.value if status else None,
+        "waiting_for": list(map(_waiting, status.waiting_for)) if status else [],
         "event_count": tail.event_count,
         "size_bytes": summary.size_bytes,
         "created_at": tail.created_at,

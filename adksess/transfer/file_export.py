@@ -66,9 +66,9 @@ async def export_files(
     batches: AsyncIterable[Sequence[SessionSummary]],
     convert: Convert,
     write: Callable[[SessionRef, ExportedFile], None],
-) -> FileReport:
+    report: FileReport,
+) -> None:
     """Read each session, convert it and write it. Sessions that cannot be read are reported."""
-    report = FileReport()
     async for batch in batches:
         for summary in batch:
             try:
@@ -87,7 +87,6 @@ async def export_files(
             report.lacks.update(dict.fromkeys(file.lacks))
             if summary.ttl_seconds is not None:
                 report.lacks["the expiry"] = None
-    return report
 
 
 class SeveralSessions(AdksessError):

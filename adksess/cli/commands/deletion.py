@@ -118,7 +118,7 @@ def purge_sessions(
     unreadable: list[SessionSummary] = []
 
     async def work(store: SessionStore) -> None:
-        with ProgressBar("Deleting sessions", await store.key_count()) as bar:
+        with ProgressBar("Deleting sessions", await store.key_count(), changes=True) as bar:
             for app, user in owners:
                 async for batch in store.purge(app, user):
                     report.sessions += batch.sessions
@@ -158,7 +158,7 @@ def _print_report(report: DeletionReport, answer: ChangeOptions, *, asked_for_st
 
 
 async def _delete(store: SessionStore, options: DeletionOptions, report: DeletionReport) -> None:
-    with ProgressBar("Deleting sessions", len(options.sessions)) as bar:
+    with ProgressBar("Deleting sessions", len(options.sessions), changes=True) as bar:
         for batch in batched(options.sessions, _BATCH):
             if options.unchanged_only:
                 deleted, kept = await store.delete_unchanged(batch)

@@ -12,7 +12,7 @@ from adksess.cli.command import command
 from adksess.cli.connection import ConnectionOptions
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.options import FilterOptions, IdsArgument, QuietOption
-from adksess.store.errors import SessionNotFound
+from adksess.store.errors import AdksessError, SessionNotFound
 
 if TYPE_CHECKING:
     from adksess.cli.selection import SelectedSessions, Selection
@@ -198,19 +198,28 @@ def _export_files(
     import sys
 
     from adksess.cli.render.json_output import json_for_screens
+    from adksess.cli.render.progress import warn_of_stop
     from adksess.cli.runner import with_store
-    from adksess.transfer.file_export import export_files
+    from adksess.transfer.file_export import FileReport, Folder, export_files
     from adksess.transfer.files import output_file
 
     path = None if out is None else Path(out)
     convert = _converter(format_, path, with_credentials=with_credentials)
     target = _target(convert, path, is_folder=bool(out and out.endswith("/")))
 
-    async def run(store: "SessionStore") -> "tuple[FileReport, SelectedSessions]":
-        selected, batches = await _batches(store, selection)
-        return await export_files(store, batches, convert, target.write), selected
+    report = FileReport()
 
-    report, selected = with_store(settings, run)
+    async def run(store: "SessionStore") -> "SelectedSessions":
+        selected, batches = await _batches(store, selection)
+        await export_files(store, batches, convert, target.write, report)
+        return selected
+
+    try:
+        selected = with_store(settings, run)
+    except (AdksessError, KeyboardInterrupt):
+        if report.sessions and isinstance(target, Folder):
+            warn_of_stop(report.sessions)
+        raise
     if not selected.missing and not report.sessions and not report.failed:
         raise NothingSelected(
             "No session is selected: nothing was exported. Check the filters with adksess list."

@@ -118,7 +118,7 @@ def _run(
     from adksess.transfer.move import move_sessions
 
     text = "Looking up sessions" if options.dry_run else "Moving sessions"
-    with ProgressBar(text, len(refs)) as bar:
+    with ProgressBar(text, len(refs), changes=not options.dry_run) as bar:
         return with_store(
             settings,
             lambda store: move_sessions(store, refs, options, advance=bar.advance),

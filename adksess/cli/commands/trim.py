@@ -105,7 +105,7 @@ def _run(
     from adksess.transfer.trim import trim_sessions
 
     text = "Reading sessions" if options.dry_run else "Trimming sessions"
-    with ProgressBar(text, len(sessions)) as bar:
+    with ProgressBar(text, len(sessions), changes=not options.dry_run) as bar:
         return with_store(
             settings,
             lambda store: trim_sessions(store, sessions, options, advance=bar.advance),

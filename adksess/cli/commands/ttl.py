@@ -147,7 +147,7 @@ async def _set(
     from adksess.cli.render.progress import ProgressBar
     from adksess.store.batches import batched
 
-    with ProgressBar("Setting expiry", len(sessions)) as bar:
+    with ProgressBar("Setting expiry", len(sessions), changes=True) as bar:
         for batch in batched([session.ref for session in sessions], _BATCH):
             await store.set_expiries(batch, seconds)
             bar.advance(len(batch))

@@ -4,7 +4,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from adksess.cli.render.console import stderr
+from adksess.cli.render.console import message, stderr
+from adksess.cli.render.text import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -12,11 +13,22 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 1.0
 
 
-class ProgressBar:
-    """Counts steps of work; shows nothing in a pipe, nor while the work is short."""
+def warn_of_stop(sessions: int) -> None:
+    """Say how many sessions a command has changed or written before an error or Ctrl-C."""
+    text = f"Stopped after {counted(sessions, 'session')}: repeat the command for the rest."
+    stderr().print(message("warning", text))
 
-    def __init__(self, text: str, total: int | None = None) -> None:
+
+class ProgressBar:
+    """Counts steps of work; shows nothing in a pipe, nor while the work is short.
+
+    With `changes` the steps are sessions that are changed: an error or Ctrl-C between two of them
+    is a warning that says how many were.
+    """
+
+    def __init__(self, text: str, total: int | None = None, *, changes: bool = False) -> None:
         self._text, self._total, self._done = text, total, 0
+        self._changes = changes
         self._started = time.monotonic()
         self._console = stderr()
         self._bar: Progress | None = None
@@ -55,3 +67,5 @@ class ProgressBar:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._changes and self._done and error is not None:
+            warn_of_stop(self._done)

@@ -63,7 +63,7 @@ async def test_a_foreign_key_is_named_kept_and_worked_around(
         found = await store.audit(full=full, fix=fix)
         assert found.wrong_type.examples == [key]
         assert found.sessions == 12 or not full
-    assert [count async for count in store.index_missing()] == [0]
+    assert sum([count async for count in store.index_missing()]) == 0
     assert client.dump(key) == value
     assert (await store.page(SessionFilter())).plan.source is Source.SCAN
     client.delete(key)

@@ -283,8 +283,25 @@ def test_a_large_database_is_streamed_with_and_without_its_index(
     newest_first = [f"session-{number}" for number in range(4, -1, -1)]
     assert _named(ordered.out) == newest_first
     assert sorted(_named(unsorted.out), reverse=True) == newest_first
+    scanned = run(*words, "--scan")
+    assert "The sessions are not sorted" in scanned.err
+    assert "doctor" not in scanned.err, "the index is complete"
     nothing = run(*words, "--app", "none")
     assert (_named(nothing.out), "No session matches" in nothing.err) == ([], True)
+
+
+def test_a_stream_names_what_it_cannot_read(
+    run: Run, valkey_url: str, database: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    for number in range(3):
+        store_session(valkey_url, session_id=f"session-{number}")
+    run("doctor", "--fix")
+    database.set("session:demo:ada:session-1", "text")
+    for words in ((), ("--scan",)):
+        result = run("list", "-n", "0", "-o", "ndjson", *words)
+        assert _named(result.out) in (["session-2", "session-0"], ["session-0", "session-2"])
+        assert "demo/ada/session-1 is not listed: it is not a session document." in result.err
 
 
 def _named(out: str) -> list[str]:

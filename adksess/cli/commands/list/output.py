@@ -26,15 +26,11 @@ from adksess.conversation.status import SessionStatus
 from adksess.store.durations import format_duration
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
-from adksess.store.query import Source
+from adksess.store.query import Plan, Source
 from adksess.store.recency import Cursor
 from adksess.store.store import SessionStore
 
 _WARNINGS_SHOWN = 5
-_UNSORTED = (
-    "The sessions are not sorted: every key is read. Run adksess doctor --fix once, and the index "
-    "sorts them."
-)
 _SOON = 6 * 3_600  # seconds
 
 
@@ -64,9 +60,10 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
     if plan.source is Source.USER_INDEX or plan.state.is_small:
         return False
     if plan.source is Source.SCAN:
-        stderr().print(message("note", _UNSORTED))
+        stderr().print(message("note", "The sessions are not sorted: every key is read, in turn."))
     wanted = options.filters.statuses
     headers, is_printed = options.headers, False
+    unreadable: list[SessionSummary] = []
     history = 0 if options.output is ListOutput.IDS and not wanted else STATUS_BYTES
     batches = store.query(
         plan,
@@ -78,6 +75,7 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
     async for batch in batches:
         statuses: dict[SessionRef, SessionStatus] = {}
         sessions = [session for session in batch if session.tail]
+        unreadable += [session for session in batch if not session.tail]
         if wanted:
             sessions = await keep_statuses(store, sessions, wanted, statuses)
         if not sessions:
@@ -90,6 +88,8 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
         rows = await read_overviews(store, sessions, paths=options.paths, statuses=known)
         _print_fields(replace(options, headers=headers), rows)
         headers = False
+    if is_printed:
+        _warn_of_unreadable(unreadable, plan)
     return is_printed
 
 
@@ -134,12 +134,7 @@ def _print_ids(sessions: Sequence[SessionSummary]) -> None:
 
 def _print_notes(options: ListOptions, listing: Listing) -> None:
     console, page = stderr(), listing.page
-    for session in page.unreadable[:_WARNINGS_SHOWN]:
-        console.print(message("warning", f"{session.ref.path} is not listed: {session.problem}."))
-    if more := len(page.unreadable[_WARNINGS_SHOWN:]):
-        console.print(message("warning", f"{more:,} more cannot be read."))
-    if page.plan.advice:
-        console.print(message("note", page.plan.advice))
+    _warn_of_unreadable(page.unreadable, page.plan)
     shown = len(page.sessions)
     if page.total is None and page.next:
         console.print(f"{shown:,} sessions ({page.plan.source.value}).", style=MUTED)
@@ -153,6 +148,17 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
         _warn_of_expiry(page.sessions)
     if listing.explanation:
         console.print(safe_text(listing.explanation), style=MUTED, markup=False)
+
+
+def _warn_of_unreadable(unreadable: Sequence[SessionSummary], plan: Plan) -> None:
+    """Say which sessions are not listed, and why more was read than necessary."""
+    console = stderr()
+    for session in unreadable[:_WARNINGS_SHOWN]:
+        console.print(message("warning", f"{session.ref.path} is not listed: {session.problem}."))
+    if more := len(unreadable[_WARNINGS_SHOWN:]):
+        console.print(message("warning", f"{more:,} more cannot be read."))
+    if plan.advice:
+        console.print(message("note", plan.advice))
 
 
 def _warn_of_expiry(sessions: Sequence[SessionSummary]) -> None:

@@ -196,7 +196,7 @@ def _print_layouts(layouts: "list[tuple[str, str, MigrationReport]]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from adksess.cli.render.console import stdout
+    from adksess.cli.render.console import print_table
     from adksess.cli.render.text import safe_text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -213,7 +213,7 @@ def _print_layouts(layouts: "list[tuple[str, str, MigrationReport]]") -> None:
             f"{report.events:,}",
             f"{report.failed:,}",
         )
-    stdout().print(table)
+    print_table(table)
 
 
 def _print_problems(report: "MigrationReport") -> None:

@@ -170,7 +170,7 @@ def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from adksess.cli.render.console import stdout
+    from adksess.cli.render.console import print_table, stdout
     from adksess.cli.render.json_output import write_json
     from adksess.cli.render.text import safe_text
     from adksess.store.durations import format_duration
@@ -208,4 +208,4 @@ def _print(sessions: "Sequence[SessionSummary]", output: OutputFormat) -> None:
             words,
             "-" if seconds is None else str(seconds),
         )
-    stdout().print(table)
+    print_table(table)

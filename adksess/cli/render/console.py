@@ -2,12 +2,16 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from adksess.cli.render.styles import ERROR, ID, WARNING
 from adksess.cli.render.text import safe_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # Rich assumes 80 columns where there is no terminal, and would cut rows of data to fit.
 _PIPE_WIDTH = 1000
@@ -42,3 +46,26 @@ def _console(*, is_stderr: bool) -> Console:
 def message(kind: str, sentence: str) -> Text:
     """`error: sentence`, or a `warning` or `note`, control characters in the sentence escaped."""
     return Text.assemble((f"{kind}: ", _STYLES[kind]), safe_text(sentence, multiline=True))
+
+
+def print_table(table: "Table", *, least: int = 8) -> None:
+    """Print a table on stdout. Its columns that do not wrap, such as numbers, are never cut.
+
+    Rich cuts them, or drops a column, where a terminal is too narrow. Here a column that wraps
+    gets `least` characters, if it needs them, and the lines wrap if they are still too long.
+    """
+    from rich.cells import cell_len
+
+    console = stdout()
+    _, right, _, left = table.padding
+    gap = max(left, right) if table.collapse_padding else left + right
+    total = gap * (len(table.columns) - 1)
+    for column in table.columns:
+        widest = max((cell_len(str(cell)) for cell in (column.header, *column.cells)), default=0)
+        needed = widest if column.no_wrap else min(widest, least)
+        column.min_width = max(needed, column.min_width or 0)
+        total += column.min_width
+    is_too_narrow = total > console.width
+    if is_too_narrow:
+        table.width = total
+    console.print(table, soft_wrap=is_too_narrow)

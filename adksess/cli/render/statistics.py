@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adksess.cli.render.console import stdout
+from adksess.cli.render.console import print_table, stdout
 from adksess.cli.render.styles import ACCENT, ID, MUTED
 from adksess.cli.render.text import human_size, relative_time, safe_text
 from adksess.cli.render.times import utc_time
@@ -27,9 +27,9 @@ def print_statistics(found: "Statistics", *, by_user: bool, by_hour: bool) -> No
     """Print totals and activity on stdout."""
     console = stdout()
     if by_user:
-        console.print(_user_table(console, found.users))
+        print_table(_user_table(console, found.users))
     else:
-        console.print(_app_table(console, found.apps))
+        print_table(_app_table(console, found.apps))
     if found.sampled is not None and not by_user:
         console.print(
             f"~ estimated from a random sample of {found.sampled:,} sessions (95 % confidence); "
@@ -39,7 +39,7 @@ def print_statistics(found: "Statistics", *, by_user: bool, by_hour: bool) -> No
     console.print()
     span = "hour" if by_hour else "day"
     console.print(Text(f"Last activity by {span} (UTC), in sessions", style="bold"))
-    console.print(_chart(found.activity, by_hour=by_hour))
+    print_table(_chart(found.activity, by_hour=by_hour))
 
 
 def _app_table(console: Console, apps: "Sequence[AppStatistics]") -> Table:
@@ -96,6 +96,8 @@ def _cell(
 
 def _chart(activity: Sequence[tuple[int, int]], *, by_hour: bool) -> Table:
     chart = Table.grid(padding=(0, 2, 0, 0))
+    for no_wrap in (True, False, True):
+        chart.add_column(no_wrap=no_wrap)
     most = max((count for _, count in activity), default=0) or 1
     for start, count in activity:
         moment = utc_time(start)

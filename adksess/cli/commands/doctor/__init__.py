@@ -90,7 +90,7 @@ def _print(results: "Sequence[Check]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from adksess.cli.render.console import stdout
+    from adksess.cli.render.console import print_table
     from adksess.cli.render.text import safe_text
 
     rows = Table.grid(padding=(0, 2))
@@ -105,4 +105,4 @@ def _print(results: "Sequence[Check]") -> None:
         )
         if check.remedy:
             rows.add_row("", "", Text(f"→ {safe_text(check.remedy)}", style=ID))
-    stdout().print(rows)
+    print_table(rows, least=20)

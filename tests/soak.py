@@ -7,6 +7,8 @@ python -m tests.soak cancel [MINUTES]   every append on an uneven network may be
                                         and sessions are compared
 python -m tests.soak expire [CREATES]   sessions with a TTL of a minute that are never listed (a
                                         million by default); the indexes stay bounded
+python -m tests.soak pages [MINUTES]    listings in pages of 1, 7 and 50 sessions while eight
+                                        writers append, create and delete (1 minute by default)
 """
 
 import asyncio
@@ -24,7 +26,7 @@ import redis
 from google.adk.sessions.base_session_service import GetSessionConfig
 
 from adksess import RedisSessionService
-from tests import short_lived
+from tests import paging, short_lived
 from tests.churn import prove
 from tests.events import event
 from tests.faults.proxy import proxy
@@ -150,7 +152,18 @@ async def expire(creates: float) -> None:
         await asyncio.to_thread(short_lived.prove, server, int(creates))
 
 
-MODES = {"index": (index, 1), "cancel": (cancel, 1), "expire": (expire, 1_000_000)}
+async def pages(minutes: float) -> None:
+    """List page by page while others write: no session twice, none missing."""
+    with tempfile.TemporaryDirectory() as folder, running(valkey_binary(), Path(folder)) as server:
+        print(await paging.prove(server.url, minutes * 60))
+
+
+MODES = {
+    "index": (index, 1),
+    "cancel": (cancel, 1),
+    "expire": (expire, 1_000_000),
+    "pages": (pages, 1),
+}
 
 if __name__ == "__main__":
     mode, default = MODES.get(sys.argv[1] if len(sys.argv) > 1 else "", (main, 20))

@@ -5,13 +5,21 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from adksess.store.cursor import Cursor, newest_first
 from adksess.store.filters import SessionFilter
 from adksess.store.models import SessionSummary
 from adksess.store.query import Plan, Source
-from adksess.store.recency import Cursor, newest_first
 from adksess.store.statistics import StatisticsOperations
+
+_CHECKED = 50
+"""Sessions of each app that are checked for an update during a listing: of more, one matches."""
+
+_PAGE_SECONDS = 3_600
+"""Longer than a page takes. A session with a time after that has not been updated meanwhile, but
+written by a program whose clock is wrong.
+"""
 
 _HELD = 4
 """Sessions kept in memory per requested session, before the last ones are dropped."""
@@ -33,6 +41,8 @@ class Page:
 
     `total` is how many match, None if that was not counted; `next` continues the listing, None
     at its end or where the order is not by last update. `unreadable` are those found on the way.
+    `updated_since` is set at the end of a listing during which sessions were updated: those may be
+    on none of its pages. It is when the first page was read (Unix seconds).
     """
 
     plan: Plan
@@ -40,10 +50,22 @@ class Page:
     total: int | None
     next: Cursor | None
     unreadable: list[SessionSummary] = field(default_factory=list)
+    updated_since: float | None = None
 
 
 Refine = Callable[[list[SessionSummary]], Awaitable[list[SessionSummary]]]
 """A filter that needs more than a summary: returns the sessions of a batch that match."""
+
+
+class _Span(NamedTuple):
+    """The time between two others, in Unix seconds."""
+
+    first: float
+    last: float
+
+    def holds(self, session: SessionSummary) -> bool:
+        """Whether a session was updated then."""
+        return self.first < session.updated < self.last
 
 
 class PageOperations(StatisticsOperations):
@@ -65,12 +87,18 @@ class PageOperations(StatisticsOperations):
         """Return the first `limit` sessions that match (all for 0).
 
         `before` continues after a page by last update, `use_scan` reads every key,
-        `history_bytes` is as in query(), `advance` is told how many sessions were read. Raises
+        `history_bytes` is as in query(), `advance` is told how many sessions were read. No session
+        is on two pages: one that is updated before its page is read, is on none. Raises
         ValueError for `before` in another order.
         """
         if before is not None and order is not Order.UPDATED:
             raise ValueError("A cursor continues a listing by last update only.")
         plan = await self.plan(only, use_scan=use_scan)
+        began = before.began if before else plan.state.now
+        is_part = before is not None or (reverse and bool(limit) and order is Order.UPDATED)
+        # oldest first, a session that is updated meanwhile would come again
+        meanwhile = None if began is None else _Span(began, plan.state.now + _PAGE_SECONDS)
+        left_out = meanwhile if reverse and is_part else None
         is_ordered = plan.source is Source.INDEX and order is Order.UPDATED
         held: list[SessionSummary] = []
         unreadable: list[SessionSummary] = []
@@ -78,7 +106,7 @@ class PageOperations(StatisticsOperations):
         batches = self.query(
             plan, only, before=before, first=limit, reverse=reverse, history_bytes=history_bytes
         )
-        async for batch in _readable(batches, unreadable, advance):
+        async for batch in _readable(batches, unreadable, advance, left_out):
             found = await refine(batch) if refine else batch
             matched += len(found)
             held += found
@@ -95,21 +123,49 @@ class PageOperations(StatisticsOperations):
         total: int | None = matched
         if matched < 0 or before is not None:
             total = None if refine else await self.count(plan, only)
-        next_page = Cursor.of(sessions[-1]) if more else None
-        return Page(plan, sessions, total, next_page, unreadable)
+        if more:
+            # one that was updated after its entry was read is not in its place
+            last = in_order(sessions, order, reverse=reverse)[-1]
+            return Page(plan, sessions, total, Cursor.of(last, began), unreadable)
+        is_changed = is_part and meanwhile and await self._has_updates(plan, only, meanwhile)
+        return Page(plan, sessions, total, None, unreadable, began if is_changed else None)
+
+    async def _has_updates(self, plan: Plan, only: SessionFilter, span: _Span) -> bool:
+        """Whether sessions that match were written in a span."""
+        apps = [app for app in plan.state.sizes if only.match_app(app)]
+        bounds = (math.floor(span.last), math.floor(span.first), "LIMIT", 0, _CHECKED)
+        answers = await self._client.run_all(
+            [("ZREVRANGEBYSCORE", self.keys.app_sessions(app), *bounds) for app in apps]
+        )
+        found = [
+            ref
+            for app, members in zip(apps, answers, strict=True)
+            for member in members
+            if (ref := self.keys.parse_app_member(app, member))
+        ]
+        if any(len(members) == _CHECKED for members in answers):
+            return True
+        return any(only.match(one) and span.holds(one) for one in await self.summaries(found))
 
 
 async def _readable(
     batches: AsyncGenerator[list[SessionSummary], None],
     unreadable: list[SessionSummary],
     advance: Callable[[int], None],
+    left_out: _Span | None,
 ) -> AsyncGenerator[list[SessionSummary], None]:
-    """The batches without the unreadable sessions, which are added to `unreadable`."""
+    """The batches without the unreadable sessions, which are added to `unreadable`.
+
+    Without sessions that were updated in the span, too.
+    """
     async with aclosing(batches):
         async for batch in batches:
             advance(len(batch))
             unreadable += [one for one in batch if one.tail is None]
-            yield [one for one in batch if one.tail is not None]
+            readable = [one for one in batch if one.tail is not None]
+            if left_out is not None:
+                readable = [one for one in readable if not left_out.holds(one)]
+            yield readable
 
 
 def in_order(

@@ -5,10 +5,11 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from adksess.store.cursor import Cursor, newest_first
 from adksess.store.errors import ServerUnavailable
 from adksess.store.filters import SessionFilter
 from adksess.store.models import SessionSummary
-from adksess.store.recency import Cursor, IndexState, RecencyOperations, newest_first
+from adksess.store.recency import IndexState, RecencyOperations
 
 
 class Source(Enum):

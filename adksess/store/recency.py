@@ -5,16 +5,14 @@ newest complete seconds of every app, reads their tails, and continues with olde
 """
 
 import math
-import re
 from array import array
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from adksess.store.errors import InvalidCursor, WrongType
+from adksess.store.cursor import Cursor, newest_first
+from adksess.store.errors import WrongType
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
 from adksess.store.models import SessionSummary
@@ -28,42 +26,12 @@ SMALL = 10_000
 PAGE = 1_000
 """Index entries that are read at a time."""
 
-_CURSOR = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})")
 _PAGE_GROWTH = 4
 
 _CLOCK_MARGIN = 2
 """Seconds by which scores may differ from the times in documents: scores are whole seconds, and
 the nodes of a cluster have clocks of their own.
 """
-
-
-class Cursor(NamedTuple):
-    """A position in the order of all sessions: newest first, then by a digest of the key."""
-
-    updated: float
-    digest: str
-
-    @classmethod
-    def of(cls, summary: SessionSummary) -> "Cursor":
-        """The position of a session."""
-        return cls(summary.updated, blake2b(summary.key.encode(), digest_size=8).hexdigest())
-
-    @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Parse what str() returned. Raises InvalidCursor."""
-        parts = _CURSOR.fullmatch(text)
-        if parts is None:
-            raise InvalidCursor(f"{text!r} is not a cursor: use one that `adksess list` printed.")
-        return cls(int(parts[1]) / 1_000_000, parts[2])
-
-    def __str__(self) -> str:
-        return f"{round(self.updated * 1_000_000)}-{self.digest}"
-
-    def precedes(self, summary: SessionSummary, *, reverse: bool = False) -> bool:
-        """Whether a session comes after this position, or before it in the reverse order."""
-        other = Cursor.of(summary)
-        mine, theirs = (-self.updated, self.digest), (-other.updated, other.digest)
-        return mine > theirs if reverse else mine < theirs
 
 
 @dataclass(frozen=True)
@@ -360,22 +328,6 @@ def _complete_seconds(page: Sequence[IndexEntry], count: int) -> Iterator[list[I
             end += 1
         yield list(page[start:end])
         start = end
-
-
-def newest_first(sessions: Iterable[SessionSummary]) -> list[SessionSummary]:
-    """Sort sessions by their cursors."""
-    dated = sorted(((one.updated, one) for one in sessions), key=itemgetter(0), reverse=True)
-    ordered = [one for _, one in dated]
-    for position in range(1, len(dated)):
-        if dated[position - 1][0] == dated[position][0]:
-            return [one for _, group in groupby(dated, key=itemgetter(0)) for one in _tied(group)]
-    return ordered
-
-
-def _tied(group: Iterable[tuple[float, SessionSummary]]) -> list[SessionSummary]:
-    """Sort sessions of one moment by their digests."""
-    same = [one for _, one in group]
-    return same if len(same) == 1 else sorted(same, key=lambda one: Cursor.of(one).digest)
 
 
 def _bounds(only: SessionFilter) -> tuple[float, float]:

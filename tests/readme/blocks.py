@@ -56,7 +56,7 @@ _VOLATILE = (
     (r"SS\.\d{6}\+00:00", "SS.ffffff+00:00"),
     (r"\b23h \d\dm\b", "23h MMm"),
     (r"\b84[45]\d\d\b", "84NNN"),
-    (r"--before \d{16}-[0-9a-f]{16}", "--before CURSOR"),
+    (r"--before \d{16}-[0-9a-f]{16}-\d{16}", "--before CURSOR"),
     (r"\d+\.\d+ ms", "N.N ms"),
     (r"\d+\.\d+ MB used", "N.N MB used"),
     (r"(\.gz \()\d+(\s+bytes)", r"\1NNN\2"),

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from adksess.store import recency
+from adksess.store.cursor import Cursor
 from adksess.store.errors import InvalidCursor
 from adksess.store.filters import SessionFilter
 from adksess.store.keys import SessionRef
 from adksess.store.page import Order
 from adksess.store.query import Source
-from adksess.store.recency import Cursor
 from adksess.store.state import StateDelta
 from adksess.store.store import SessionStore
 from tests.store.indexed import Spec, command, write
@@ -98,6 +98,71 @@ async def test_pages_have_no_gaps_and_no_duplicates(
         before = Cursor.parse(str(page.next))
     assert found == expected
     assert len(expected) == 60
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("limit", [1, 2, 7])
+@pytest.mark.parametrize("use_scan", [False, True])
+async def test_sessions_that_are_updated_between_pages(
+    store: SessionStore, *, limit: int, reverse: bool, use_scan: bool
+) -> None:
+    """None is on two pages; those on none of them are named at the end."""
+    await write(store, [Spec("echo", "u", f"s{n:02}", age=10.0 + n) for n in range(21)])
+    every = await names(store, SessionFilter(), reverse=reverse)
+    rng, used = random.Random(1), set[SessionRef]()
+    found: list[SessionRef] = []
+    page, before = None, None
+    while page is None or page.next:
+        page = await store.page(
+            SessionFilter(), limit=limit, before=before, reverse=reverse, use_scan=use_scan
+        )
+        found += [session.ref for session in page.sessions]
+        assert len(found) <= len(every)
+        before = page.next and Cursor.parse(str(page.next))
+        used.add(rng.choice(every[:10]))
+        used.add(rng.choice(every[10:]))
+        for ref in used:
+            await store.append(ref, {"id": "e"}, timestamp=time.time())
+    assert len(found) == len(set(found))
+    assert page.updated_since is not None
+    updated = await names(store, SessionFilter(updated_from=page.updated_since))
+    assert set(every) - used <= set(found)
+    assert set(every) <= {*found, *updated}
+    assert set(updated) <= used
+
+
+async def test_a_listing_in_pages_without_updates_names_none(store: SessionStore) -> None:
+    await write(store, specs(30, seconds=5.0))
+    first = await store.page(SessionFilter(), limit=20)
+    last = await store.page(SessionFilter(), limit=20, before=first.next)
+    assert (len(last.sessions), last.next, last.updated_since) == (10, None, None)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_session_that_is_updated_before_its_batch_is_read_does_not_move_the_cursor(
+    store: SessionStore, *, reverse: bool
+) -> None:
+    await write(store, [Spec(APPS[n % 3], "u", f"s{n:02}", age=10.0 + n) for n in range(40)])
+    every = await names(store, SessionFilter(), reverse=reverse)
+    wanted = {every[n] for n in (0, 3, 20, 30, 39)}
+
+    async def refine(batch: list) -> list:  # type: ignore[type-arg]
+        if every[0] in [one.ref for one in batch]:  # and the entry of the other has been read
+            await store.append(every[3], {"id": "e"}, timestamp=time.time())
+        return [one for one in batch if one.ref in wanted]
+
+    found: list[SessionRef] = []
+    page, before = None, None
+    while page is None or page.next:
+        page = await store.page(
+            SessionFilter(), limit=2, before=before, reverse=reverse, refine=refine
+        )
+        assert page.plan.source is Source.INDEX
+        found += [session.ref for session in page.sessions]
+        assert len(found) <= len(wanted)
+        before = page.next
+    assert len(found) == len(set(found))
+    assert wanted - {every[3]} <= set(found)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

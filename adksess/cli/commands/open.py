@@ -82,9 +82,9 @@ def _web_server(settings: "Settings") -> "WebServer":
 
 async def _find(store: "SessionStore", session_id: str | None) -> "SessionRef":
     from adksess.cli.selection import resolve_one
+    from adksess.store.cursor import newest_first
     from adksess.store.errors import SessionNotFound
     from adksess.store.filters import SessionFilter
-    from adksess.store.recency import newest_first
 
     if session_id is not None:
         return (await resolve_one(store, session_id)).ref

@@ -12,8 +12,8 @@ import redis
 from adksess.cli.render.json_output import write_json, write_json_array
 from adksess.store import recency
 from adksess.store.keys import SessionRef
-from tests.cli.sessions import called, put_document, said, store_session
-from tests.conftest import Run
+from tests.cli.sessions import NOW, append_text, called, put_document, said, store_session
+from tests.conftest import Result, Run
 
 ESCAPE = "\x1b[31mred[/red] [bold]"
 
@@ -307,3 +307,26 @@ def test_a_stream_names_what_it_cannot_read(
 def _named(out: str) -> list[str]:
     """The session ids in an output, each once, in order."""
     return list(dict.fromkeys(re.findall(r"session-\d", out)))
+
+
+@pytest.mark.parametrize("small", [0, 10_000])
+def test_the_last_page_names_the_command_that_shows_what_was_updated_meanwhile(
+    run: Run, valkey_url: str, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    refs = [
+        store_session(valkey_url, session_id=f"session-{n}", now=NOW - n, ttl=0) for n in range(3)
+    ]
+    run("doctor", "--fix")
+    monkeypatch.setattr(recency, "SMALL", small)
+
+    def command(result: Result, start: str) -> list[str]:
+        (line,) = [line for line in result.err.splitlines() if line.startswith(start)]
+        return line.removeprefix(f"{start} adksess ").split()
+
+    first = run("list", "--app", "demo", "-n", 1, "-o", "ids")
+    append_text(valkey_url, refs[2], "hello")
+    second = run(*command(first, "Next:"))
+    assert (first.out, second.out) == ("session-0\n", "session-1\n")
+    again = command(second, "Updated meanwhile:")
+    assert again[:4] == ["list", "--app", "demo", "--since"]
+    assert run(*again).out == "session-2\n"

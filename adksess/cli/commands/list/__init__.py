@@ -101,7 +101,7 @@ def list_sessions(
     """List sessions, newest first."""
     from adksess.cli.filters import Filters
     from adksess.cli.render.session_table import parse_columns, parse_paths
-    from adksess.store.recency import Cursor
+    from adksess.store.cursor import Cursor
 
     if before is not None and sort is not SortBy.UPDATED:
         raise UsageProblem("--before continues a list by last update: leave out --sort.")

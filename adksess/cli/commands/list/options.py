@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adksess.cli.filters import Filters
     from adksess.conversation.state_path import StatePath
-    from adksess.store.recency import Cursor
+    from adksess.store.cursor import Cursor
     from adksess.store.settings import Settings
 
 DEFAULT_LIMIT = 50

@@ -19,15 +19,16 @@ from adksess.cli.render.session_table import (
 )
 from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import counted, safe_text, value_text
+from adksess.cli.render.times import moment
 from adksess.cli.runner import with_store
 from adksess.cli.selection import exact_name, keep_statuses
 from adksess.conversation.overview import STATUS_BYTES, SessionOverview, read_overviews
 from adksess.conversation.status import SessionStatus
+from adksess.store.cursor import Cursor
 from adksess.store.durations import format_duration
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
 from adksess.store.query import Plan, Source
-from adksess.store.recency import Cursor
 from adksess.store.store import SessionStore
 
 _WARNINGS_SHOWN = 5
@@ -144,6 +145,9 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
     if page.next:
         words = f"Next: {_next_command(options, page.next)}"
         console.print(words, style=MUTED, markup=False, soft_wrap=True)  # to be copied
+    if page.updated_since is not None:
+        words = f"Updated meanwhile: {_update_command(options, page.updated_since)}"
+        console.print(words, style=MUTED, markup=False, soft_wrap=True)
     if options.output is ListOutput.TABLE and is_terminal():
         _warn_of_expiry(page.sessions)
     if listing.explanation:
@@ -175,7 +179,16 @@ def _warn_of_expiry(sessions: Sequence[SessionSummary]) -> None:
 
 def _next_command(options: ListOptions, cursor: Cursor) -> str:
     """The command that shows the next page."""
-    words = ["adksess list", options.filters.typed, f"--before {cursor}", options.connection]
+    return _list_command(options, f"--before {cursor}")
+
+
+def _update_command(options: ListOptions, began: float) -> str:
+    """The command that shows the sessions which were updated while pages were read."""
+    return _list_command(options, f"--since {moment(began).replace(tzinfo=None):%Y-%m-%dT%H:%M:%S}")
+
+
+def _list_command(options: ListOptions, option: str) -> str:
+    words = ["adksess list", options.filters.typed, option, options.connection]
     if options.limit != DEFAULT_LIMIT:
         words.append(f"-n {options.limit}")
     if options.reverse:

@@ -76,8 +76,11 @@ def _without_ttl(text: str) -> object:
 def test_stored_text_is_escaped_and_our_own_typography_simplified(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert run_on(monkeypatch, "list -o ids", "ascii") == ("ch\\u00e4t-\\u2192-1\n", "")
-    assert run_on(monkeypatch, "list -o ids", "latin-1") == ("chät-\\u2192-1\n", "")
+    words = "list --columns id --no-headers -o csv"
+    assert run_on(monkeypatch, words, "ascii") == ("ch\\u00e4t-\\u2192-1\n", "")
+    assert run_on(monkeypatch, words, "latin-1") == ("chät-\\u2192-1\n", "")
+    names, _ = run_on(monkeypatch, "list -o ids", "latin-1")
+    assert names == "session:démo:%E4%BC%9A:chät-%E2%86%92-1\n"  # a name that commands find
     out, _ = run_on(monkeypatch, "stats", "cp1252")
     assert "####" in out
     assert "-> " in run_on(monkeypatch, "doctor", "ascii")[0]

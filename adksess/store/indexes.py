@@ -167,12 +167,16 @@ class IndexOperations(StoreBase):
         return removed
 
     async def _remove_empty_app(self, app_name: str) -> None:
-        """Remove an app without sessions from the set of apps of a cluster."""
+        """Remove an app without sessions from the set of apps of a cluster.
+
+        A key of another type in place of the set is not changed.
+        """
         index, apps = self.keys.app_sessions(app_name), self.keys.session_apps()
-        if not await self._client.command("EXISTS", index):
-            await self._client.command("SREM", apps, app_name)
-            if await self._client.command("EXISTS", index):  # a session was created meanwhile
-                await self._client.command("SADD", apps, app_name)
+        with suppress(WrongType):
+            if not await self._client.command("EXISTS", index):
+                await self._client.command("SREM", apps, app_name)
+                if await self._client.command("EXISTS", index):  # a session was created meanwhile
+                    await self._client.command("SADD", apps, app_name)
 
     async def _remove_stale(
         self,

@@ -176,13 +176,15 @@ class StatisticsOperations(QueryOperations):
         counts: Counter[UserRef] = Counter()
         for app in plan.state.sizes:
             if only.match_app(app):
-                async for users in self._users_of(app):
-                    counts.update(user for user in users if only.match_user(user))
+                async for refs in self._refs_of(app):
+                    counts.update(ref.user for ref in refs if only.match_user(ref))
         found = []
         biggest = nsmallest(limit, counts, key=lambda user: (-counts[user], user))
+        known = await self._indexed_of(biggest) if plan.state.lacks_user_entries else {}
         for user in biggest:
             totals = UserStatistics(user)
-            for session in await self.user_summaries(*user):
+            sessions = self.summaries(known[user]) if known else self.user_summaries(*user)
+            for session in await sessions:
                 if session.tail and only.match(session):
                     totals.add(session)
             if totals.sessions:
@@ -247,14 +249,24 @@ class StatisticsOperations(QueryOperations):
             for scores in await self._client.run_all(calls)
         ]
 
-    async def _users_of(self, app: str) -> AsyncGenerator[list[UserRef], None]:
-        """The user of each session of an app, in batches, from the names in the index."""
+    async def _indexed_of(self, users: Sequence[UserRef]) -> dict[UserRef, list[SessionRef]]:
+        """The sessions of some users in the recency index, for users whose own index was lost."""
+        found: dict[UserRef, list[SessionRef]] = {user: [] for user in users}
+        for app in {user.app_name for user in users}:
+            async for refs in self._refs_of(app):
+                for ref in refs:
+                    if ref.user in found:
+                        found[ref.user].append(ref)
+        return found
+
+    async def _refs_of(self, app: str) -> AsyncGenerator[list[SessionRef], None]:
+        """The sessions of an app, in batches, from the names in the index."""
         index, position = self.keys.app_sessions(app), 0
         while True:
             members = await self._client.command(
                 "ZREVRANGE", index, position, position + _USERS_AT_A_TIME - 1
             )
-            yield [ref.user for one in members if (ref := self.keys.parse_app_member(app, one))]
+            yield [ref for one in members if (ref := self.keys.parse_app_member(app, one))]
             if len(members) < _USERS_AT_A_TIME:
                 return
             position += _USERS_AT_A_TIME

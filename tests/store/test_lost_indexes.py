@@ -123,6 +123,8 @@ async def test_a_user_index_that_was_deleted_and_written_again_by_an_append(
     assert "doctor --fix" in page.plan.advice
     everything = await store.page(SessionFilter())
     assert (everything.plan.source, everything.plan.advice) == (Source.INDEX, "")
+    users = await store.biggest_users(everything.plan, SessionFilter(), limit=10)
+    assert sum(user.sessions for user in users) == 12
     assert (await store.index_state()).lacks_user_entries
     await store.audit(fix=True)
     page = await _of(store, "u0")

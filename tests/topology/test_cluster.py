@@ -353,3 +353,12 @@ async def test_deletes_and_creates_at_the_same_moment(cluster: Cluster) -> None:
         await asyncio.gather(*(churn(user) for user in range(6)))
         assert not (await store.audit()).unindexed
         assert (await store.index_state()).sizes == {APP: 6}
+
+
+async def test_a_delete_that_meets_a_foreign_set_of_apps(cluster: Cluster) -> None:
+    async with SessionStore(cluster.url, prefix="foreign:") as store:
+        ref = SessionRef(APP, "ada", "s")
+        await store.create(ref)
+        await store._client.command("SET", store.keys.session_apps(), "foreign")
+        assert await store.delete([ref]) == 1
+        assert await store._client.command("GET", store.keys.session_apps()) == b"foreign"

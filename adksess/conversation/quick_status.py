@@ -3,20 +3,30 @@
 import re
 from collections.abc import Iterator
 
-from adksess.conversation.history import BASELINE_PREFIX, content_parts
-from adksess.conversation.status import Status, is_answer
+from adksess.conversation.history import BASELINE_PREFIX, Event
+from adksess.conversation.status import Status, conversation_events, event_error, is_answer
 from adksess.store.document import parse_json
 
 _CALLS_AND_REWINDS = (b"unction", b"rewind")
-"""Fields that need the full rules of session_status() wherever they are."""
+"""Parts of names in events that concern others: their status needs all that were read."""
 
-_UNUSUAL = (b"error", b"compaction", b"ranscription", b'"output"', BASELINE_PREFIX.encode())
-"""Fields that need the full rules in the last message and after it."""
-
-_MESSAGE = re.compile(rb'\{(?:"model_version":"[^"\\]*",)?"content":\{"parts":\[\{"text":"[^"]')
-"""The beginning of an event with text, as the store writes it."""
-
-_AUTHOR = b'"author":"'
+_MESSAGE = re.compile(
+    rb"""\{
+    (?: "model_version":"[^"\\]*", )?
+    "content":\{"parts":\[\{"text":"[^"\\]++(?:\\.[^"\\]*+)*+"\}\],"role":"\w*"\},
+    (?: "finish_reason":"STOP", )?
+    (?: "usage_metadata":\{[^{}]*\}, )?
+    "invocation_id":"(?!%b)[^"\\]*",
+    "author":"([^"\\]*)",
+    (?: "actions":\{(?:"\w+":\{\},?)*\}, )?
+    (?: "node_info":\{"path":"[^"\\]*"\}, )?
+    "id":"[^"\\]*",
+    "timestamp":[\d.]+
+    \}"""
+    % BASELINE_PREFIX.encode(),
+    re.VERBOSE,
+)
+"""An event with a text and nothing unusual, as the store writes it. Group 1 is the author."""
 
 
 def quick_status(history: bytes) -> Status | None:
@@ -29,16 +39,11 @@ def quick_status(history: bytes) -> Status | None:
         if mark in history:
             return None
     for line in _last_lines(history):
-        for mark in _UNUSUAL:
-            if mark in line:
+        if message := _MESSAGE.fullmatch(line):
+            return Status.UNANSWERED if message[1] == b"user" else Status.OK
+        for event in conversation_events(_parsed(line)):
+            if event_error(event):
                 return None
-        if _MESSAGE.match(line) and line.count(_AUTHOR) == 1 and b'"thought":' not in line:
-            return Status.UNANSWERED if b'"author":"user"' in line else Status.OK
-        try:
-            event = parse_json(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and content_parts(event.get("content")):
             if event.get("author") == "user":
                 return Status.UNANSWERED
             return Status.OK if is_answer(event) else None
@@ -51,3 +56,11 @@ def _last_lines(history: bytes) -> Iterator[bytes]:
     while (start := history.rfind(b"\n", 0, end)) >= 0:
         yield history[start + 1 : end]
         end = start - 1 if history[start - 1 : start] == b"," else start
+
+
+def _parsed(line: bytes) -> list[Event]:
+    try:
+        event = parse_json(line)
+    except ValueError:
+        return []
+    return [event] if isinstance(event, dict) else []

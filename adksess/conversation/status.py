@@ -75,7 +75,7 @@ def session_status(events: Sequence[Event], *, is_whole: bool = True) -> Session
     With `is_whole` False there are earlier events that were not read. Rewound events, state
     changes and summaries do not count.
     """
-    shown = _conversation(events, is_whole=is_whole)
+    shown = conversation_events(events, is_whole=is_whole)
     waiting = open_calls(shown)
     error, position = _last_error(shown)
     if error and not (waiting and _pauses(shown, waiting, position)):
@@ -145,7 +145,8 @@ def is_answer(event: Event) -> bool:
     )
 
 
-def _conversation(events: Sequence[Event], *, is_whole: bool) -> list[Event]:
+def conversation_events(events: Sequence[Event], *, is_whole: bool = True) -> list[Event]:
+    """Return the live events that say something: no state changes, summaries or baselines."""
     start = 0
     if not is_whole:
         # a rewind to an invocation before those that were read removes all before it

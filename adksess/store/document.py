@@ -179,10 +179,10 @@ def find_tail(chunk: bytes) -> int | None:
     """Return where the tail starts in the end of a document; None for another layout."""
     if chunk[-1:] != b"}" or chunk[-_FOOTER_BYTES : -_WIDTH - 1] != _TAIL_LABEL:
         return None
-    width = chunk[-_WIDTH - 1 : -1].strip()
-    if not width.isdigit():
+    try:
+        start = len(chunk) - int(chunk[-_WIDTH - 1 : -1])
+    except ValueError:
         return None
-    start = len(chunk) - int(width)
     return start if start >= 0 and chunk.startswith(TAIL_OPEN, start) else None
 
 

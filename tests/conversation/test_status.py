@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from google.adk.agents import Agent
+from google.adk.events import Event
 from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
@@ -323,7 +324,27 @@ _MESSAGES = st.builds(
 )
 
 
-@given(st.lists(_MESSAGES, max_size=6), st.booleans())
+_STORED = st.builds(
+    lambda author, text, invocation, actions, extra: (
+        {
+            "content": {"parts": [{"text": text}], "role": "model"},
+            "invocation_id": invocation,
+            "author": author,
+            "actions": actions,
+            "id": "e",
+            "timestamp": 1.5,
+        }
+        | extra
+    ),
+    st.sampled_from(["user", "demo", 'us"er']),
+    st.text(max_size=8) | st.sampled_from(['"author":"user"', "a\\", "functions", "}]}"]),
+    st.sampled_from(["i", "adksess-trim-1"]),
+    st.sampled_from([{}, {"state_delta": {}, "artifact_delta": {}}, {"state_delta": {"a": "}"}}]),
+    st.sampled_from([{}, {"error_code": "E"}, {"output": "x"}]),
+)
+
+
+@given(st.lists(_MESSAGES | _STORED, max_size=6), st.booleans())
 def test_the_quick_status_is_the_status(events: list[dict[str, Any]], is_whole: bool) -> None:
     quick = quick_status(_history(events))
     if quick is not None:
@@ -336,6 +357,26 @@ def test_messages_have_a_quick_status() -> None:
     assert quick_status(_history([asked])) is Status.UNANSWERED
     assert quick_status(_history([asked, answered])) is Status.OK
     assert quick_status(_history([asked | {"error_code": "E"}])) is None
+
+
+def test_messages_of_adk_have_a_quick_status_without_being_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adksess.conversation.quick_status.parse_json", None)
+    used = types.GenerateContentResponseUsageMetadata(prompt_token_count=3, total_token_count=9)
+    events = [
+        Event(author="user", content=types.UserContent('Say "hi"')),
+        Event(
+            author="demo",
+            content=types.ModelContent("Hi.\nAnd you?"),
+            model_version="gemini-2.5-flash",
+            finish_reason=types.FinishReason.STOP,
+            usage_metadata=used,
+        ),
+    ]
+    stored = [event.model_dump(mode="json", exclude_none=True) for event in events]
+    assert quick_status(_history(stored[:1])) is Status.UNANSWERED
+    assert quick_status(_history(stored)) is Status.OK
 
 
 def _history(events: Sequence[dict[str, Any]]) -> bytes:

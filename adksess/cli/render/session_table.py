@@ -120,7 +120,7 @@ def session_fields(row: SessionOverview, columns: Sequence[str] | None = None) -
         "title": row.title,
         "title_source": row.title_source,
         # as plain text, of which JSON is made in half the time
-        "status": status.status.value if status else None,
+        "status": str(status.status) if status else None,
         "waiting_for": list(map(_waiting, status.waiting_for)) if status else [],
         "event_count": tail.event_count,
         "size_bytes": summary.size_bytes,

@@ -27,8 +27,8 @@ from adksess.store.errors import (
     SessionTooLarge,
     WrongType,
 )
-from adksess.store.indexes import NEVER, OTHER_APPS, sample_size
-from adksess.store.keys import COMPLETE, SessionRef
+from adksess.store.indexes import NEVER, OTHER_APPS, checks_other_apps, sample_size
+from adksess.store.keys import SessionRef
 from adksess.store.models import AppendResult, StoredValue
 from adksess.store.scripts import Argument, ScriptCall
 from adksess.store.state import NO_STATE, StateDelta
@@ -298,11 +298,8 @@ class WriteOperations(DocumentOperations):
         names = (one.decode("utf-8", "replace") for one in expired)
         await self.prune_user_sessions([ref._replace(session_id=name) for name in names])
         await self.prune_random({ref.app_name: members})
-        others = {one.decode("utf-8", "replace") for one in apps if one != COMPLETE}
-        others.discard(ref.app_name)
-        if others:
-            each = max(1, 2 * OTHER_APPS // len(others))
-            await self.prune_random(await self.random_members(list(others), each))
+        if apps and checks_other_apps():
+            await self.prune_other_apps(ref.app_name, apps)
 
     def _state_keys_of(self, ref: SessionRef) -> list[bytes]:
         return [self.keys.app_state(ref.app_name), self.keys.user_state(*ref.user)]

@@ -41,9 +41,10 @@ most a quarter of the entries are stale if sessions are created steadily and nev
 OTHER_APPS = 16
 _OTHER_APP_RATE = 8
 _OTHER_APP_SAMPLE = 4
-"""One of this many such creates checks so many entries of one other app, and of OTHER_APPS more as
-long as most are stale: apps that are not used any more have no creates of their own. With five
-apps, one of four took 6 % of the server's time for creates, several apps at each check 25 %.
+"""One of this many such creates, and each that finds its own app's entries mostly stale, checks so
+many entries of one other app, and of OTHER_APPS more as long as most are stale: apps that are not
+used any more have no creates of their own. With five apps, one of four took 6 % of the server's
+time for creates, several apps at each check 25 %.
 """
 
 _LARGER_SAMPLE = 1_000
@@ -109,14 +110,16 @@ class IndexOperations(StoreBase):
         ]
         return dict(zip(given, await self._client.run_all(calls), strict=True))
 
-    async def prune_random(self, members: Mapping[str, Sequence[bytes]]) -> bool:
+    async def prune_random(
+        self, members: Mapping[str, Sequence[bytes]], *, samples: int = _LARGER_SAMPLES
+    ) -> bool:
         """Remove random members of apps' recency indexes whose session does not exist.
 
-        Where at least half of them are stale, others are checked too. Returns whether there were
-        such apps.
+        Where at least half of them are stale, up to so many larger samples are checked too. Returns
+        whether there were such apps.
         """
         was_stale = False
-        for _ in range(1 if self.settings.is_cluster else _LARGER_SAMPLES + 1):
+        for _ in range(1 if self.settings.is_cluster else samples + 1):
             removed = await self.prune_app_sessions(members)
             mostly_stale = [app for app, count in removed.items() if 2 * count >= len(members[app])]
             if not mostly_stale:
@@ -131,7 +134,7 @@ class IndexOperations(StoreBase):
         chosen = [random.choice(others)] if others else []  # noqa: S311
         for _ in range(1 if self.settings.is_cluster else _LARGER_SAMPLES):
             sample = await self.random_members(chosen, _OTHER_APP_SAMPLE)
-            if not await self.prune_random(sample):
+            if not await self.prune_random(sample, samples=1):
                 return
             found = await self._client.command("SRANDMEMBER", self.keys.session_apps(), OTHER_APPS)
             chosen = _app_names(found, app_name)

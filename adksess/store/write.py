@@ -297,8 +297,8 @@ class WriteOperations(DocumentOperations):
         """Remove those of some index entries whose session does not exist."""
         names = (one.decode("utf-8", "replace") for one in expired)
         await self.prune_user_sessions([ref._replace(session_id=name) for name in names])
-        await self.prune_random({ref.app_name: members})
-        if apps and checks_other_apps():
+        is_stale = await self.prune_random({ref.app_name: members})
+        if apps and (is_stale or checks_other_apps()):
             await self.prune_other_apps(ref.app_name, apps)
 
     def _state_keys_of(self, ref: SessionRef) -> list[bytes]:

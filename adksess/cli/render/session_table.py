@@ -128,7 +128,8 @@ def session_fields(row: SessionOverview, columns: Sequence[str] | None = None) -
         "updated_at": tail.updated_at,
         "ttl_seconds": None if summary.ttl_seconds is None else round(summary.ttl_seconds),
     }
-    fields |= row.values
+    if row.values:
+        fields |= row.values
     return fields if columns is None else {name: fields[name] for name in field_names(columns)}
 
 

@@ -59,7 +59,8 @@ class DeleteOperations(RecencyOperations):
         """
         state = await self.index_state()
         is_part = app_name is not None or user_id is not None
-        if state.is_used and is_part:
+        is_indexed = state.is_used and not (user_id is not None and state.lacks_user_entries)
+        if is_indexed and is_part:
             async for refs in self._indexed_refs(state, app_name, user_id):
                 yield await self._purged(await self._delete(dict.fromkeys(refs, ""), "indexed"))
             return

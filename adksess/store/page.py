@@ -127,11 +127,13 @@ class PageOperations(StatisticsOperations):
             # one that was updated after its entry was read is not in its place
             last = in_order(sessions, order, reverse=reverse)[-1]
             return Page(plan, sessions, total, Cursor.of(last, began), unreadable)
-        is_changed = is_part and meanwhile and await self._has_updates(plan, only, meanwhile)
-        return Page(plan, sessions, total, None, unreadable, began if is_changed else None)
+        if is_part and began is not None and await self.has_updates(plan, only, began):
+            return Page(plan, sessions, total, None, unreadable, began)
+        return Page(plan, sessions, total, None, unreadable)
 
-    async def _has_updates(self, plan: Plan, only: SessionFilter, span: _Span) -> bool:
-        """Whether sessions that match were written in a span."""
+    async def has_updates(self, plan: Plan, only: SessionFilter, began: float) -> bool:
+        """Whether sessions that match were written since a listing began, in Unix seconds."""
+        span = _Span(began, plan.state.now + _PAGE_SECONDS)
         apps = [app for app in plan.state.sizes if only.match_app(app)]
         bounds = (math.floor(span.last), math.floor(span.first), "LIMIT", 0, _CHECKED)
         answers = await self._client.run_all(

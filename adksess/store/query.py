@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from adksess.store.cursor import Cursor, newest_first
-from adksess.store.errors import ServerUnavailable
+from adksess.store.errors import ServerUnavailable, WrongType
 from adksess.store.filters import SessionFilter
 from adksess.store.models import SessionSummary
 from adksess.store.recency import IndexState, RecencyOperations
@@ -119,12 +119,19 @@ class QueryOperations(RecencyOperations):
         )
         return sum(map(int, counts))
 
+    async def sessions_of_user(self, app_name: str, user_id: str) -> list[SessionSummary]:
+        """Return one user's sessions; where the user's index is of another type, by all keys."""
+        try:
+            return await self.user_summaries(app_name, user_id)
+        except WrongType:
+            return [one async for batch in self.scan(app_name, user_id) for one in batch]
+
     async def _of_users(
         self, state: IndexState, only: SessionFilter
     ) -> AsyncGenerator[list[SessionSummary], None]:
         for app in filter(only.match_app, state.sizes):
             for user in only.users:
-                found = await self.user_summaries(app, user)
+                found = await self.sessions_of_user(app, user)
                 yield newest_first(one for one in found if only.match(one))
 
     async def _scanned(

@@ -10,7 +10,7 @@ from adksess.store.batches import batched
 from adksess.store.client import RedisClient
 from adksess.store.connect import Client
 from adksess.store.document import decode, decode_tail, find_tail
-from adksess.store.errors import SessionUnreadable, WrongType
+from adksess.store.errors import SessionUnreadable
 from adksess.store.indexes import IndexOperations
 from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef, UserRef
 from adksess.store.models import SessionSummary
@@ -52,14 +52,10 @@ class ScanOperations(ReadOperations, IndexOperations):
         """Return summaries of one user's sessions, from the user's index.
 
         The cost depends on the user's sessions, not on the database. Ids whose session has
-        expired or was deleted by hand are removed from the index. If a key of another type is in
-        the index's place, every key is read.
+        expired or was deleted by hand are removed from the index. Raises WrongType.
         """
         index = self.keys.user_sessions(app_name, user_id)
-        try:
-            ids = await self._client.command("ZRANGE", index, 0, -1)
-        except WrongType:
-            return [one async for batch in self.scan(app_name, user_id) for one in batch]
+        ids = await self._client.command("ZRANGE", index, 0, -1)
         refs = [SessionRef(app_name, user_id, one.decode("utf-8", "replace")) for one in ids]
         found = await self.summaries(refs)
         existing = {summary.ref for summary in found}

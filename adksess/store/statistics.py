@@ -183,7 +183,7 @@ class StatisticsOperations(QueryOperations):
         known = await self._indexed_of(biggest) if plan.state.lacks_user_entries else {}
         for user in biggest:
             totals = UserStatistics(user)
-            sessions = self.summaries(known[user]) if known else self.user_summaries(*user)
+            sessions = self.summaries(known[user]) if known else self.sessions_of_user(*user)
             for session in await sessions:
                 if session.tail and only.match(session):
                     totals.add(session)

@@ -25,7 +25,7 @@ SERVICE = [
     *("+get", "+set", "+strlen", "+getrange", "+setrange", "+exists", "+unlink"),
     *("+pttl", "+pexpire", "+pexpireat", "+persist", "+hset", "+hgetall"),
     *("+type", "+zadd", "+zscore", "+zrange", "+zrevrange", "+zrangebyscore", "+zrandmember"),
-    *("+zrem", "+sadd", "+srem"),
+    *("+zrem", "+sadd", "+srem", "+srandmember"),
 ]
 """For the session service: none of them can be left out."""
 
@@ -81,6 +81,22 @@ async def test_each_right_is_needed(server: ServerProcess, monkeypatch: pytest.M
         async with RedisSessionService(url) as service:
             with pytest.raises(ServerUnavailable, match="does not permit this user"):
                 await converse(service)
+
+
+async def test_a_create_without_a_right_changes_nothing(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "sample_size", lambda: 8)
+    for command in ("+zrangebyscore", "+zrandmember", "+srandmember", "+zadd", "+sadd", "+hset"):
+        url = set_user(server, rules([one for one in SERVICE if one != command]))
+        with server.client() as client:
+            client.flushdb()
+            async with RedisSessionService(url) as service:
+                with pytest.raises(ServerUnavailable, match="does not permit this user"):
+                    await service.create_session(
+                        app_name="demo", user_id="ada", state={"app:mode": 1, "user:plan": 2}
+                    )
+            assert client.keys() == [], command
 
 
 async def test_no_other_key_can_be_reached(server: ServerProcess) -> None:

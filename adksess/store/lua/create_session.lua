@@ -51,22 +51,21 @@ end
 
 local seconds, micros = server_time()
 local created_at = iso_time(seconds, micros)
+local expired, sample, sampled_apps = {}, {}, {}
+if index then  -- reads come before the first write: an error then changes nothing
+  expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. seconds, 'LIMIT', 0, 20)
+  if samples > 0 then
+    sample = redis.call('ZRANDMEMBER', app_index, samples)
+    sampled_apps = redis.call('SRANDMEMBER', apps, 16)
+  end
+end
 -- First the write that may still fail, for lack of memory.
 if ttl_ms > 0 then
   redis.call('SET', session, with_time(created_at), 'PX', string.format('%.0f', ttl_ms))
 else
   redis.call('SET', session, with_time(created_at))
 end
-local expired, sample, sampled_apps = {}, {}, {}
 if index then
-  expired = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. seconds, 'LIMIT', 0, 20)
-  if samples > 0 then
-    sample = redis.call('ZRANDMEMBER', app_index, samples)
-    sampled_apps = redis.pcall('SRANDMEMBER', apps, 16)
-    if sampled_apps.err then  -- not worth losing the write where ACLs forbid it
-      sampled_apps = {}
-    end
-  end
   add_to_user(index, id, ttl_ms > 0 and ttl_ms or -1)
   add_to_app(app_index, apps, member, app, seconds)
 end

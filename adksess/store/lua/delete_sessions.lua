@@ -107,7 +107,7 @@ if users > 0 then
   local index = KEYS[#KEYS - 1]
   remove(index, members)
   if #members > 0 and call('EXISTS', index) == 0 then
-    call('SREM', KEYS[#KEYS], ARGV[2])
+    pcall('SREM', KEYS[#KEYS], ARGV[2])  -- a key of another type is not changed
   end
 end
 return {#doomed, bytes, missing, kept}

@@ -91,6 +91,9 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
         headers = False
     if is_printed:
         _warn_of_unreadable(unreadable, plan)
+        began = options.before.began if options.before else None
+        if began is not None and await store.has_updates(plan, only, began):
+            _print_command("Updated meanwhile", _update_command(options, began))
     return is_printed
 
 
@@ -143,11 +146,9 @@ def _print_notes(options: ListOptions, listing: Listing) -> None:
         of = f"{shown:,} of {page.total:,} sessions ({page.plan.source.value})"
         console.print(f"{of}; -n 0 shows all.", style=MUTED)
     if page.next:
-        words = f"Next: {_next_command(options, page.next)}"
-        console.print(words, style=MUTED, markup=False, soft_wrap=True)  # to be copied
+        _print_command("Next", _next_command(options, page.next))
     if page.updated_since is not None:
-        words = f"Updated meanwhile: {_update_command(options, page.updated_since)}"
-        console.print(words, style=MUTED, markup=False, soft_wrap=True)
+        _print_command("Updated meanwhile", _update_command(options, page.updated_since))
     if options.output is ListOutput.TABLE and is_terminal():
         _warn_of_expiry(page.sessions)
     if listing.explanation:
@@ -175,6 +176,11 @@ def _warn_of_expiry(sessions: Sequence[SessionSummary]) -> None:
             "adksess ttl ID --persist. To keep new ones longer: adksess serve --ttl 30d."
         )
         stderr().print(message("note", sentence))
+
+
+def _print_command(label: str, command: str) -> None:
+    """Print a command on one line, to be copied."""
+    stderr().print(f"{label}: {command}", style=MUTED, markup=False, soft_wrap=True)
 
 
 def _next_command(options: ListOptions, cursor: Cursor) -> str:

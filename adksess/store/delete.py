@@ -15,7 +15,7 @@ from adksess.store.scripts import Argument, ScriptCall
 _DELETED_PER_CALL = 1_000
 
 _Groups: TypeAlias = Mapping[bytes, Collection[bytes]]
-"""Documents of one app by the key of their user's index."""
+"""Documents of one app by the key of their user's index, b"" if they are in none."""
 
 
 class _Deleted(NamedTuple):
@@ -55,7 +55,8 @@ class DeleteOperations(RecencyOperations):
 
         First those in the indexes, without reading them, then all others; of an app or a user in a
         large database with a complete index, only those in it. Values at session keys that are not
-        sessions are kept. An interrupted purge has deleted whole sessions only.
+        sessions are kept. An interrupted purge has deleted whole sessions only. A session that is
+        created meanwhile may be deleted and leave an entry in its user's index.
         """
         state = await self.index_state()
         is_part = app_name is not None or user_id is not None
@@ -156,15 +157,17 @@ class DeleteOperations(RecencyOperations):
     async def _scanned_groups(
         self, app_name: str | None, user_id: str | None
     ) -> AsyncGenerator[tuple[str, _Groups], None]:
-        """The sessions among all keys, by app. One may come twice."""
+        """The sessions among all keys, by app. One may come twice.
+
+        They are in no user's index: those that are, were purged before.
+        """
         async for batch in self._scan_names(app_name, user_id):
-            apps: dict[str, dict[bytes, list[bytes]]] = {}
+            apps: dict[str, list[bytes]] = {}
             for key, ref in batch.items():
-                index = self.keys.user_sessions(ref.app_name, ref.user_id)
-                apps.setdefault(ref.app_name, {}).setdefault(index, []).append(key)
-            for app, groups in apps.items():
-                for few in batched(list(groups), _DELETED_PER_CALL):
-                    yield app, {index: groups[index] for index in few}
+                apps.setdefault(ref.app_name, []).append(key)
+            for app, documents in apps.items():
+                for few in batched(documents, _DELETED_PER_CALL):
+                    yield app, {b"": few}
 
     async def _delete_calls(
         self, source: AsyncGenerator[tuple[str, _Groups], None], mode: str
@@ -204,7 +207,9 @@ class DeleteOperations(RecencyOperations):
         for refs in batched(list(marks), _DELETED_PER_CALL):
             calls = {
                 ref: ScriptCall(
-                    scripts.DELETE_SESSIONS, [self.keys.session(ref)], [mode, "", 0, 0, marks[ref]]
+                    scripts.DELETE_SESSIONS,
+                    [self.keys.session(ref)],
+                    [mode, "", 0, 1, 0, marks[ref]],
                 )
                 for ref in refs
             }
@@ -224,16 +229,13 @@ class DeleteOperations(RecencyOperations):
         self, app_name: str, groups: _Groups, mode: str, marks: Sequence[str] = ()
     ) -> ScriptCall:
         """One call for documents of an app, and for the marks of all in the same order."""
+        documents = [document for group in groups.values() for document in group]
+        sizes = {index: len(group) for index, group in groups.items() if index}
         start = len(self.keys.app_documents(app_name, [b""])[0])
         return ScriptCall(
             scripts.DELETE_SESSIONS,
-            [
-                *(document for documents in groups.values() for document in documents),
-                *groups,
-                self.keys.app_sessions(app_name),
-                self.keys.session_apps(),
-            ],
-            [mode, app_name, start, len(groups), *map(len, groups.values()), *marks],
+            [*documents, *sizes, self.keys.app_sessions(app_name), self.keys.session_apps()],
+            [mode, app_name, start, len(documents), len(sizes), *sizes.values(), *marks],
         )
 
     async def _remove_from_indexes(self, refs: Sequence[SessionRef]) -> None:

@@ -32,14 +32,14 @@ _CLUSTER_GRACE = 60
 """Seconds for which a cluster keeps an entry without a document, which may be on its way."""
 
 _SESSIONS_PER_CALL = 500
-_SAMPLE_SIZE = 32
-_SAMPLE_RATE = 8
+_SAMPLE_SIZE = 64
+_SAMPLE_RATE = 16
 """One of this many creates checks entries of the app's index, on average four per create: so at
 most a quarter of the entries are stale if sessions are created steadily and never listed.
 """
 
 OTHER_APPS = 16
-_OTHER_APP_RATE = 8
+_OTHER_APP_RATE = 4
 _OTHER_APP_SAMPLE = 4
 """One of this many such creates, and each that finds its own app's entries mostly stale, checks so
 many entries of one other app, and of OTHER_APPS more as long as most are stale: apps that are not

@@ -120,7 +120,7 @@ async def long_against_short(lab: Lab, service: BaseSessionService) -> Pair:
     return Pair(*await race(*appends, rounds=lab.pick(25, 9)))
 
 
-@row("append-rpush", "append", against="RPUSH of the same bytes", target=within(2.5))
+@row("append-rpush", "append", against="RPUSH of the same bytes", target=within(2.2))
 async def append_against_rpush(lab: Lab) -> Pair:
     service = open_service(OWN, lab)
     append = Appending(service, await session_of(service, 100))

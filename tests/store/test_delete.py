@@ -115,6 +115,17 @@ async def test_sessions_in_no_index_are_purged_too(store: SessionStore, client: 
     assert left(client, store) == set()
 
 
+async def test_ten_thousand_sessions_of_one_user_in_no_index(
+    store: SessionStore, client: Any
+) -> None:
+    await fill(store, users=1, sessions=1)
+    value = client.get(store.keys.session(SessionRef("demo", "user0", "s0")))
+    refs = [SessionRef("demo", "user0", f"s{number}") for number in range(10_000)]
+    client.mset({store.keys.session(ref): value for ref in refs})
+    assert (await purged(store))[0] == 10_000
+    assert left(client, store) == set()
+
+
 async def test_a_session_that_a_scan_finds_twice_counts_once(
     store: SessionStore, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,7 +72,7 @@ async def test_the_documented_rights_are_enough(server: ServerProcess, prefix: s
 
 async def test_each_right_is_needed(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any single one of the rights, something fails."""
-    monkeypatch.setattr(write, "sample_size", lambda: 8)  # not in one of eight creates
+    monkeypatch.setattr(write, "sample_size", lambda: 8)  # not in one of sixteen creates
     for command in SERVICE:
         url = set_user(server, rules([one for one in SERVICE if one != command]))
         with server.client() as client:

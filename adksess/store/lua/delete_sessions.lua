@@ -1,17 +1,18 @@
 -- Delete session documents of one app and their index entries.
 --
--- KEYS  documents, grouped by user; on a single server then the users' indexes in that order, the
---       app's index, the set of apps
+-- KEYS  documents; on a single server then the indexes of their users, the app's index, the set of
+--       apps
 -- ARGV  1 which documents: 'any', 'ours' (in our layout), 'indexed' (the same, checked by their
 --       last 25 bytes only), 'unchanged' (with a last update as given)
 --       2 the app's name  3 length of what the keys of its documents start with
---       4 number of users' indexes, then for each of them the number of its documents
+--       4 number of documents  5 number of users' indexes, 0 if they do not hold the documents, then
+--       for each index how many documents in turn are its
 --       with 'unchanged' then for each document `updated_at event_count`, or its length in bytes
 --       if it is not in our layout
 -- Returns {number deleted, their bytes, positions missing, positions kept}; positions count from 1
-local mode, users = ARGV[1], tonumber(ARGV[4])
+local mode, documents, users = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local call, pcall, find, match = redis.call, redis.pcall, string.find, string.match
-local documents = users > 0 and #KEYS - users - 2 or #KEYS
+local has_indexes = #KEYS > documents
 local FOOTER = '^"tail_bytes": *(%d+)}$'
 
 -- Whether a document with such an ending has our layout.
@@ -44,11 +45,11 @@ local function is_chosen(i, length)
   elseif mode == 'ours' then
     return is_ours(KEYS[i], length, ending)
   end
-  return mark_of(KEYS[i], length, ending) == ARGV[4 + users + i]
+  return mark_of(KEYS[i], length, ending) == ARGV[5 + users + i]
 end
 
-if redis.acl_check_cmd and users > 0 then
-  for _, write in ipairs({{'UNLINK', KEYS[1]}, {'ZREM', KEYS[documents + 1]}}) do
+if redis.acl_check_cmd and has_indexes then
+  for _, write in ipairs({{'UNLINK', KEYS[1]}, {'ZREM', KEYS[#KEYS - 1]}}) do
     if not redis.acl_check_cmd(write[1], write[2]) then
       return redis.error_reply(
         "NOPERM this user has no permissions to run the '" .. string.lower(write[1]) .. "' command"
@@ -89,9 +90,9 @@ local function remove(index, members)
 end
 
 local document, members, start = 0, {}, tonumber(ARGV[3]) + 1
-for user = 1, users do
+for group = 1, has_indexes and math.max(users, 1) or 0 do
   local ids = {}
-  for _ = 1, tonumber(ARGV[4 + user]) do
+  for _ = 1, users > 0 and tonumber(ARGV[5 + group]) or documents do
     document = document + 1
     if not is_kept[document] then
       local member, id = match(KEYS[document], '([^:]*:(.*))', start)
@@ -101,9 +102,11 @@ for user = 1, users do
       ids[#ids + 1], members[#members + 1] = id, member
     end
   end
-  remove(KEYS[documents + user], ids)
+  if users > 0 then
+    remove(KEYS[documents + group], ids)
+  end
 end
-if users > 0 then
+if has_indexes then
   local index = KEYS[#KEYS - 1]
   remove(index, members)
   if #members > 0 and call('EXISTS', index) == 0 then

@@ -73,7 +73,7 @@ async def test_a_rejected_login_names_no_password(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["rediss", "rediss+cluster"])
 async def test_tls_at_a_server_without(valkey_url: str, scheme: str) -> None:
     """A server without TLS reads the handshake as a command, and does not answer."""
-    url = f"{scheme}{valkey_url.removeprefix('redis')}?socket_timeout=40"
+    url = f"{scheme}{valkey_url.removeprefix('redis')}?socket_timeout=40&socket_connect_timeout=8"
     async with SessionStore(url) as store:
         says = f"does not use TLS: write {scheme.replace('ss', 's')}://"
         with pytest.raises(ServerUnavailable, match=re.escape(says)):

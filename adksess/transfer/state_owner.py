@@ -94,9 +94,12 @@ async def find_owner(store: SessionStore, where: str) -> Owner:
             if await _has_user(store, UserRef(app_name, user_id)):
                 found.append(SharedOwner(app_name, user_id))
     if not found:
+        app_name, slash, user_id = where.partition("/")
+        keys = store.keys
+        new = keys.user_state(app_name, user_id) if slash else keys.app_state(where)
         raise SessionNotFound(
             f"There is no app, APP/USER or session {where!r}. For the state of a new app or user, "
-            f"name its key: {store.keys.app_state(where).decode()}"
+            f"name its key: {new.decode()}"
         )
     if len(found) > 1:
         named = "\n".join(f"  {_key(store, owner)}" for owner in found)

@@ -103,7 +103,7 @@ def _back_up(
     with output_file(path) as file:
         written = with_store(settings, lambda store: export(store, file.write))
     if not answer.quiet:
-        text = f"Wrote {counted(len(written), 'session')} to {path}."
+        text = f"Wrote {counted(len(written), 'session')} to {path}: adksess import restores them."
         stderr().print(safe_text(text), style=MUTED, markup=False)
     kept = {session.ref for session in written}
     warn_of([s for s in options.sessions if s.ref not in kept and not s.tail])

@@ -46,7 +46,7 @@ class Statistics:
     @property
     def sampled(self) -> int | None:
         """The size of the sample for estimates, None if every session was read."""
-        if self.unreadable is not None:
+        if all(app.sampled is None for app in self.apps):
             return None
         return sum(app.sampled or app.sessions for app in self.apps)
 
@@ -145,7 +145,7 @@ def _fields(found: Statistics, by: GroupBy, *, hours: bool) -> dict[str, Any]:
         else {"apps": [_app_fields(app) for app in found.apps]}
     )
     return {
-        "exact": found.sampled is None or by is GroupBy.USER,
+        "exact": found.sampled is None,
         "sampled": found.sampled,
         **groups,
         ("hours" if hours else "days"): spans,

@@ -30,7 +30,7 @@ def print_statistics(found: "Statistics", *, by_user: bool, by_hour: bool) -> No
         print_table(_user_table(console, found.users))
     else:
         print_table(_app_table(console, found.apps))
-    if found.sampled is not None and not by_user:
+    if found.sampled is not None:
         console.print(
             f"~ estimated from a random sample of {found.sampled:,} sessions (95 % confidence); "
             "--exact reads all.",

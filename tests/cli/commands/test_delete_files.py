@@ -26,7 +26,8 @@ def test_what_is_deleted_can_be_imported_again(
     file = tmp_path / name
     words = ("--app", "demo", "--user", "ada", "--with-user-state", "--backup", file)
     result = run("delete", *words, "--yes")
-    assert (result.code, result.err.splitlines()[0]) == (0, f"Wrote 2 sessions to {file}.")
+    wrote = f"Wrote 2 sessions to {file}: adksess import restores them."
+    assert (result.code, result.err.splitlines()[0]) == (0, wrote)
     assert ids_in(run) == {"bob-first"}
     assert not database.exists("user_state:demo:ada")
     assert run("import", file).code == 0

@@ -49,6 +49,7 @@ class TestGet:
         result = state("get", "dmeo")
         assert result.code == 3
         assert "app_state:dmeo" in result.err
+        assert "name its key: user_state:demo:bob\n" in state("set", "demo/bob", "k", "1").err
 
     def test_a_name_that_may_be_several_things(self, state: Any, target_url: str) -> None:
         store_session(target_url, "8e42aa", "x", "y")

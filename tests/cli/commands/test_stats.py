@@ -5,6 +5,7 @@ import time
 import pytest
 import redis
 
+from adksess.store import recency, statistics
 from adksess.store.keys import SessionRef
 from tests.cli.sessions import NOW, put_document, said, store_session
 from tests.conftest import Run
@@ -25,6 +26,24 @@ def test_stats(run: Run, valkey_url: str) -> None:
     run("flush", "--yes")
     assert run("stats", "-o", "json").json["apps"] == []
     assert run("stats").code == 0
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("by", ["app", "user"])
+def test_a_sample_of_all_sessions_is_no_estimate(
+    run: Run, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    assert run("doctor", "--fix").code == 0
+    monkeypatch.setattr(recency, "SMALL", 0)
+    result = run("stats", "--by", by, "-o", "json").json
+    assert (result["exact"], result["sampled"]) == (True, None)
+    assert sum(one["sessions"] for one in result[f"{by}s"]) == 3
+    assert "~" not in run("stats", "--by", by).out
+    monkeypatch.setattr(statistics, "SMALLEST_SAMPLE", 1)
+    monkeypatch.setattr(statistics, "SAMPLE", 1)
+    result = run("stats", "-o", "json").json
+    assert (result["exact"], result["sampled"]) == (False, 2)
+    assert "random sample of 2 sessions" in run("stats").out
 
 
 _TABLES = {

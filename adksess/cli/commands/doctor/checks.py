@@ -189,7 +189,12 @@ def _index(found: Audit, *, repaired: bool) -> Check:
             "Run adksess doctor --fix.",
         )
     if not missing and not stale:
-        return Check("index", "ok", f"every session is indexed ({checked})")
+        detail = (
+            f"every session is indexed ({checked})"
+            if found.sample is None
+            else f"no entry is missing or stale ({checked})"
+        )
+        return Check("index", "ok", detail)
     return Check(
         "index",
         "warn",

@@ -14,7 +14,7 @@ import redis
 from adksess.cli.commands.doctor import adk_checks
 from adksess.cli.commands.doctor import checks as checks_module
 from adksess.cli.commands.doctor.checks import Check, check_server
-from adksess.store import health
+from adksess.store import health, recency
 from adksess.store.audit import Audit
 from adksess.store.models import ServerInfo
 from adksess.store.recency import IndexState
@@ -197,6 +197,15 @@ def test_the_index_is_repaired_both_ways(run: Run, database: redis.Redis, valkey
     assert database.zrange("user_sessions:demo:bob", 0, -1) == [b"plain"]
     assert by_name(run("doctor", "-o", "json").out)["index"]["detail"].startswith("every session")
     assert database.get("session:demo:bob:broken") == b"no session"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_sample_is_not_called_every_session(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("doctor", "--fix").code == 0
+    monkeypatch.setattr(recency, "SMALL", 0)
+    index = next(c for c in run("doctor", "--quick", "-o", "json").json if c["name"] == "index")
+    assert (index["status"], index["remedy"]) == ("ok", "")
+    assert index["detail"].startswith("no entry is missing or stale (3 sessions were checked; ")
 
 
 def test_keys_of_the_wrong_type_are_reported_and_other_sessions_checked(

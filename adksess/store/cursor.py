@@ -13,6 +13,28 @@ from adksess.store.models import SessionSummary
 _CURSOR = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})(?:-([0-9]{1,18}))?")
 
 
+_PAGE_SECONDS = 3_600
+"""Longer than a page takes. A session with a time after that has not been updated meanwhile, but
+written by a program whose clock is wrong.
+"""
+
+
+class Span(NamedTuple):
+    """The time between two others, in Unix seconds."""
+
+    first: float
+    last: float
+
+    @classmethod
+    def since(cls, began: float, now: float) -> "Span":
+        """The time from the first page of a listing until the one that is read now has ended."""
+        return cls(began, now + _PAGE_SECONDS)
+
+    def holds(self, session: SessionSummary) -> bool:
+        """Whether a session was updated then."""
+        return self.first < session.updated < self.last
+
+
 class Cursor(NamedTuple):
     """A position in the order of all sessions: newest first, then by a digest of the key.
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from adksess.store.cursor import Cursor, newest_first
+from adksess.store.cursor import Cursor, Span, newest_first
 from adksess.store.filters import SessionFilter
 from adksess.store.models import SessionSummary
 from adksess.store.query import Plan, Source
@@ -15,11 +15,6 @@ from adksess.store.statistics import StatisticsOperations
 
 _CHECKED = 50
 """Sessions of each app that are checked for an update during a listing: of more, one matches."""
-
-_PAGE_SECONDS = 3_600
-"""Longer than a page takes. A session with a time after that has not been updated meanwhile, but
-written by a program whose clock is wrong.
-"""
 
 _HELD = 4
 """Sessions kept in memory per requested session, before the last ones are dropped."""
@@ -57,17 +52,6 @@ Refine = Callable[[list[SessionSummary]], Awaitable[list[SessionSummary]]]
 """A filter that needs more than a summary: returns the sessions of a batch that match."""
 
 
-class _Span(NamedTuple):
-    """The time between two others, in Unix seconds."""
-
-    first: float
-    last: float
-
-    def holds(self, session: SessionSummary) -> bool:
-        """Whether a session was updated then."""
-        return self.first < session.updated < self.last
-
-
 class PageOperations(StatisticsOperations):
     """Operations that list sessions page by page."""
 
@@ -96,9 +80,9 @@ class PageOperations(StatisticsOperations):
         plan = await self.plan(only, use_scan=use_scan)
         began = before.began if before else plan.state.now
         is_part = before is not None or (reverse and bool(limit) and order is Order.UPDATED)
-        # oldest first, a session that is updated meanwhile would come again
-        meanwhile = None if began is None else _Span(began, plan.state.now + _PAGE_SECONDS)
-        left_out = meanwhile if reverse and is_part else None
+        # oldest first, a session that is updated meanwhile would come again on a later page
+        is_first = reverse and is_part and before is None
+        left_out = Span.since(plan.state.now, plan.state.now) if is_first else None
         is_ordered = plan.source is Source.INDEX and order is Order.UPDATED
         held: list[SessionSummary] = []
         unreadable: list[SessionSummary] = []
@@ -133,7 +117,7 @@ class PageOperations(StatisticsOperations):
 
     async def has_updates(self, plan: Plan, only: SessionFilter, began: float) -> bool:
         """Whether sessions that match were written since a listing began, in Unix seconds."""
-        span = _Span(began, plan.state.now + _PAGE_SECONDS)
+        span = Span.since(began, plan.state.now)
         apps = [app for app in plan.state.sizes if only.match_app(app)]
         bounds = (math.floor(span.last), math.floor(span.first), "LIMIT", 0, _CHECKED)
         answers = await self._client.run_all(
@@ -154,7 +138,7 @@ async def _readable(
     batches: AsyncGenerator[list[SessionSummary], None],
     unreadable: list[SessionSummary],
     advance: Callable[[int], None],
-    left_out: _Span | None,
+    left_out: Span | None,
 ) -> AsyncGenerator[list[SessionSummary], None]:
     """The batches without the unreadable sessions, which are added to `unreadable`.
 

@@ -5,7 +5,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from adksess.store.cursor import Cursor, newest_first
+from adksess.store.cursor import Cursor, Span, newest_first
 from adksess.store.errors import ServerUnavailable, WrongType
 from adksess.store.filters import SessionFilter
 from adksess.store.models import SessionSummary
@@ -80,8 +80,10 @@ class QueryOperations(RecencyOperations):
         """Yield the sessions that match, in batches.
 
         Newest first from the recency index (oldest first if `reverse`), otherwise unordered.
-        `before` leaves out those up to that position; `first` is how many are wanted at least, 0
-        for all; `history_bytes` is how much of each history to read from the recency index.
+        `before` leaves out those up to that position and, if `reverse`, those updated since its
+        listing began, which an earlier page may have shown; `first` is how many are wanted at
+        least, 0 for all; `history_bytes` is how much of each history to read from the recency
+        index.
         """
         if plan.source is Source.INDEX:
             source = self.walk(
@@ -96,8 +98,13 @@ class QueryOperations(RecencyOperations):
             source = self._of_users(plan.state, only)
         else:
             source = self._scanned(plan, only)
+        shown = None
+        if before is not None and before.began is not None and reverse:
+            shown = Span.since(before.began, plan.state.now)
         async with aclosing(source):
             async for batch in source:
+                if shown is not None:
+                    batch = [one for one in batch if not (one.tail and shown.holds(one))]
                 if before is not None and plan.source is not Source.INDEX:
                     batch = [one for one in batch if before.precedes(one, reverse=reverse)]
                 yield batch

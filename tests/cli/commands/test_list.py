@@ -330,3 +330,33 @@ def test_the_last_page_names_the_command_that_shows_what_was_updated_meanwhile(
     again = command(second, "Updated meanwhile:")
     assert again[:4] == ["list", "--app", "demo", "--since"]
     assert run(*again).out == "session-2\n"
+
+
+def test_a_stream_names_sessions_of_one_id_so_that_each_is_found(
+    run: Run, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    monkeypatch.setattr(recency, "PAGE", 1)
+    for number, app in enumerate(("demo", "other")):  # each in a batch of its own
+        store_session(valkey_url, app=app, now=NOW - number, ttl=0)
+    run("doctor", "--fix")
+    ids = run("list", "-n", "0", "-o", "ids")
+    assert ids.out == "demo/ada/session-1\nother/ada/session-1\n"
+    assert run("delete", "-", "--yes", stdin=ids.out).out.startswith("Deleted 2 sessions")
+
+
+def test_a_stream_after_a_page_repeats_no_session_that_was_updated_meanwhile(
+    run: Run, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    refs = [
+        store_session(valkey_url, session_id=f"session-{n}", now=NOW - n, ttl=0) for n in range(3)
+    ]
+    run("doctor", "--fix")
+    first = run("list", "--reverse", "-n", 1, "-o", "ids")
+    cursor = first.err.partition("--before ")[2].split()[0]
+    append_text(valkey_url, refs[2], "hello")
+    for words in ((), ("--scan",)):
+        rest = run("list", "--reverse", "-n", 0, "-o", "ndjson", "--before", cursor, *words)
+        assert sorted(_named(rest.out)) == ["session-0", "session-1"]
+        assert "Updated meanwhile: adksess list" in rest.err

@@ -83,7 +83,7 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
             continue
         is_printed = True
         if options.output is ListOutput.IDS:
-            _print_ids(sessions)
+            _print_ids(sessions, is_all=False)
             continue
         known = statuses if wanted else None
         rows = await read_overviews(store, sessions, paths=options.paths, statuses=known)
@@ -127,11 +127,14 @@ def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None
         )
 
 
-def _print_ids(sessions: Sequence[SessionSummary]) -> None:
-    """Print one name per line: an id, or app/user/id where two sessions have the same id."""
+def _print_ids(sessions: Sequence[SessionSummary], *, is_all: bool = True) -> None:
+    """Print one name per line: an id, or app/user/id where two sessions have the same id.
+
+    If these are not all sessions of the listing, another one may have the id: always app/user/id.
+    """
     same_id = Counter(session.ref.session_id for session in sessions)
     for session in sessions:
-        is_unique = same_id[session.ref.session_id] == 1
+        is_unique = is_all and same_id[session.ref.session_id] == 1
         name = exact_name(session.ref, session.key, is_unique=is_unique)
         sys.stdout.write(name + "\n")
 

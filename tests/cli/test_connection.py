@@ -66,6 +66,23 @@ def test_the_order_of_precedence(config: Path, monkeypatch: pytest.MonkeyPatch, 
     assert all(origin.startswith(name) for origin, name in zip(origins, given, strict=False))
 
 
+@pytest.mark.parametrize(
+    ("variable", "url", "words"),
+    [
+        (None, "redis://:geheim@db/0", '-r "$ADKSESS_REDIS_URL"'),
+        ("redis://:geheim@db/0", "redis://:geheim@db/0", '-r "$ADKSESS_REDIS_URL"'),
+        ("redis://other/0", "redis://:geheim@db/0", "-r 'redis://:***@db/0'"),
+        ("redis://other/0", "redis://db/0", "-r redis://db/0"),
+    ],
+)
+def test_a_command_to_paste_never_names_another_redis(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, url: str, words: str
+) -> None:
+    if variable:
+        monkeypatch.setenv("ADKSESS_REDIS_URL", variable)
+    assert ConnectionOptions(redis_url=url).words() == words
+
+
 def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ADKSESS_REDIS_URL", "REDIS_URL", "ADKSESS_SERVER"):
         monkeypatch.setenv(name, "")

@@ -34,23 +34,22 @@ _CLUSTER_GRACE = 60
 _SESSIONS_PER_CALL = 500
 _SAMPLE_SIZE = 64
 _SAMPLE_RATE = 16
-"""One of this many creates checks entries of the app's index, on average four per create: so at
+"""One of this many creates checks entries of its app's index, on average four per create: so at
 most a quarter of the entries are stale if sessions are created steadily and never listed.
 """
 
-OTHER_APPS = 16
+SAMPLED_APPS = 16
 _OTHER_APP_RATE = 4
 _OTHER_APP_SAMPLE = 4
-"""One of this many such creates, and each that finds its own app's entries mostly stale, checks so
-many entries of one other app, and of OTHER_APPS more as long as most are stale: apps that are not
-used any more have no creates of their own. With five apps, one of four took 6 % of the server's
-time for creates, several apps at each check 25 %.
+"""One of this many such creates also checks so many entries of one of SAMPLED_APPS random apps: an
+app that is not used any more has no creates of its own. With five apps that took 6 % of the
+server's time for creates, several apps at each check 25 %.
 """
 
 _LARGER_SAMPLE = 1_000
 _LARGER_SAMPLES = 8
-"""Checks that follow as long as at least half of the entries were stale: after a burst of sessions
-that have expired, each create removes about a thousand entries.
+"""Checks that follow as long as at least half of an app's entries were stale: after a burst of
+sessions that have expired, each such create removes thousands of entries.
 """
 
 
@@ -111,40 +110,38 @@ class IndexOperations(StoreBase):
         return dict(zip(given, await self._client.run_all(calls), strict=True))
 
     async def prune_random(
-        self, members: Mapping[str, Sequence[bytes]], *, samples: int = _LARGER_SAMPLES
-    ) -> bool:
-        """Remove random members of apps' recency indexes whose session does not exist.
+        self, app_name: str, members: Sequence[bytes], apps: Sequence[bytes]
+    ) -> None:
+        """Remove stale entries at random, so that an index that is never read does not grow.
 
-        Where at least half of them are stale, up to so many larger samples are checked too. Returns
-        whether there were such apps.
+        `members` are random ones of the index of `app_name`, `apps` random ones of session_apps().
+        Where at least half of an app's entries are stale, larger samples of it are checked, and
+        some entries of other apps.
         """
-        was_stale = False
-        for _ in range(1 if self.settings.is_cluster else samples + 1):
-            removed = await self.prune_app_sessions(members)
-            mostly_stale = [app for app, count in removed.items() if 2 * count >= len(members[app])]
-            if not mostly_stale:
-                break
-            was_stale = True
-            members = await self.random_members(mostly_stale, _LARGER_SAMPLE // len(mostly_stale))
-        return was_stale
-
-    async def prune_other_apps(self, app_name: str, names: Sequence[bytes]) -> None:
-        """Remove stale entries of one of some apps, and if there are any of others."""
-        others = _app_names(names, app_name)
-        chosen = [random.choice(others)] if others else []  # noqa: S311
-        for _ in range(1 if self.settings.is_cluster else _LARGER_SAMPLES):
-            sample = await self.random_members(chosen, _OTHER_APP_SAMPLE)
-            if not await self.prune_random(sample, samples=1):
+        sample: dict[str, Sequence[bytes]] = {app_name: members}
+        others = _app_names(apps) - {app_name}
+        if others and checks_other_apps():
+            chosen = random.choice(sorted(others))  # noqa: S311
+            sample |= await self.random_members({chosen: _OTHER_APP_SAMPLE})
+        for _ in range(1 if self.settings.is_cluster else 1 + _LARGER_SAMPLES):
+            removed = await self.prune_app_sessions(sample)
+            stale = [app for app, count in removed.items() if 2 * count >= len(sample[app])]
+            if not stale:
                 return
-            found = await self._client.command("SRANDMEMBER", self.keys.session_apps(), OTHER_APPS)
-            chosen = _app_names(found, app_name)
+            found = await self._client.command(
+                "SRANDMEMBER", self.keys.session_apps(), SAMPLED_APPS
+            )
+            sample = await self.random_members(
+                dict.fromkeys(_app_names(found), _OTHER_APP_SAMPLE)
+                | dict.fromkeys(stale, _LARGER_SAMPLE // len(stale))
+            )
 
-    async def random_members(self, apps: Sequence[str], count: int) -> dict[str, list[bytes]]:
-        """Return up to `count` random members of each app's recency index."""
+    async def random_members(self, counts: Mapping[str, int]) -> dict[str, Sequence[bytes]]:
+        """Return up to so many random members of each app's recency index."""
         answers = await self._client.run_all(
-            [("ZRANDMEMBER", self.keys.app_sessions(app), count) for app in apps]
+            [("ZRANDMEMBER", self.keys.app_sessions(app), count) for app, count in counts.items()]
         )
-        return dict(zip(apps, answers, strict=True))
+        return dict(zip(counts, answers, strict=True))
 
     async def prune_user_sessions(self, refs: Sequence[SessionRef]) -> None:
         """Remove entries of one user's index whose session does not exist.
@@ -284,19 +281,20 @@ def _ttl_ms(summary: SessionSummary) -> int:
     return NEVER if summary.ttl_seconds is None else max(1, int(summary.ttl_seconds * 1000))
 
 
-def _app_names(names: Sequence[bytes], without: str) -> list[str]:
-    """The apps in some members of the set of apps, without one."""
-    apps = {name.decode("utf-8", "replace") for name in names} - {without}
-    return sorted(
-        apps - {mark.decode("utf-8", "replace") for mark in (COMPLETE, LACKS_USER_ENTRIES)}
-    )
+def _app_names(names: Sequence[bytes]) -> set[str]:
+    """The apps among some members of session_apps()."""
+    return {
+        name.decode("utf-8", "replace")
+        for name in names
+        if name not in (COMPLETE, LACKS_USER_ENTRIES)
+    }
 
 
 def checks_other_apps() -> bool:
-    """Whether a create that checks entries checks some of other apps, too."""
+    """Whether a create that checks entries also checks some of another app."""
     return random.randrange(_OTHER_APP_RATE) == 0  # noqa: S311
 
 
 def sample_size() -> int:
-    """How many entries of its app's index the next create checks; mostly none."""
+    """How many entries of its app's index a create checks; mostly none."""
     return _SAMPLE_SIZE if random.randrange(_SAMPLE_RATE) == 0 else 0  # noqa: S311

@@ -27,7 +27,7 @@ from adksess.store.errors import (
     SessionTooLarge,
     WrongType,
 )
-from adksess.store.indexes import NEVER, OTHER_APPS, checks_other_apps, sample_size
+from adksess.store.indexes import NEVER, SAMPLED_APPS, sample_size
 from adksess.store.keys import SessionRef
 from adksess.store.models import AppendResult, StoredValue
 from adksess.store.scripts import Argument, ScriptCall
@@ -283,7 +283,7 @@ class WriteOperations(DocumentOperations):
             [
                 ("ZRANGEBYSCORE", user_index, "-inf", f"({int(seconds)}", "LIMIT", 0, samples),
                 ("ZRANDMEMBER", app_index, samples),
-                ("SRANDMEMBER", apps, OTHER_APPS),
+                ("SRANDMEMBER", apps, SAMPLED_APPS),
             ]
         )
 
@@ -294,12 +294,11 @@ class WriteOperations(DocumentOperations):
         members: Sequence[bytes],
         apps: Sequence[bytes],
     ) -> None:
-        """Remove those of some index entries whose session does not exist."""
+        """Check some index entries, and remove those whose session does not exist."""
         names = (one.decode("utf-8", "replace") for one in expired)
         await self.prune_user_sessions([ref._replace(session_id=name) for name in names])
-        is_stale = await self.prune_random({ref.app_name: members})
-        if apps and (is_stale or checks_other_apps()):
-            await self.prune_other_apps(ref.app_name, apps)
+        if apps:
+            await self.prune_random(ref.app_name, members, apps)
 
     def _state_keys_of(self, ref: SessionRef) -> list[bytes]:
         return [self.keys.app_state(ref.app_name), self.keys.user_state(*ref.user)]

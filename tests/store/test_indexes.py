@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from adksess.store import indexes as index_operations
 from adksess.store import write
 from adksess.store.document import Document, Tail, encode, iso_time
 from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
@@ -183,7 +184,7 @@ async def test_a_burst_of_expired_sessions_is_removed_by_a_few_creates(
         client.zadd(store.keys.app_sessions(app), entries)
         client.sadd(store.keys.session_apps(), app)
     monkeypatch.setattr(write, "sample_size", lambda: 32)
-    monkeypatch.setattr(write, "checks_other_apps", lambda: True)
+    monkeypatch.setattr(index_operations, "checks_other_apps", lambda: True)
     for number in range(5):
         await store.create(REF._replace(session_id=f"s{number}"))
     assert indexes.recency("abandoned") == {}
@@ -195,7 +196,7 @@ async def test_many_apps_that_are_used_once_are_removed(
     client: Any, store: SessionStore, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write, "sample_size", lambda: 32)
-    monkeypatch.setattr(write, "checks_other_apps", lambda: True)
+    monkeypatch.setattr(index_operations, "checks_other_apps", lambda: True)
     for number in range(100):
         ref = SessionRef(f"app{number}", "ada", "s")
         await store.create(ref)

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from adksess.store import scripts
 from adksess.store.batches import batched
-from adksess.store.keys import SessionRef
+from adksess.store.filters import SessionFilter
+from adksess.store.keys import SessionRef, UserRef
 from adksess.store.models import DeleteResult, PurgeBatch, SessionSummary
 from adksess.store.prefetch import prefetch
-from adksess.store.recency import IndexState, RecencyOperations
+from adksess.store.query import Plan, QueryOperations, Source
 from adksess.store.scan import scan_keys
 from adksess.store.scripts import Argument, ScriptCall
 
@@ -27,7 +28,7 @@ class _Deleted(NamedTuple):
     kept: list[bytes]
 
 
-class DeleteOperations(RecencyOperations):
+class DeleteOperations(QueryOperations):
     """Operations that delete sessions and state."""
 
     async def delete(self, refs: Sequence[SessionRef]) -> int:
@@ -53,16 +54,19 @@ class DeleteOperations(RecencyOperations):
     ) -> AsyncIterator[PurgeBatch]:
         """Delete every session, or those of an app or a user, batch by batch.
 
-        First those in the indexes, without reading them, then all others; of an app or a user in a
-        large database with a complete index, only those in it. Values at session keys that are not
-        sessions are kept. An interrupted purge has deleted whole sessions only. A session that is
-        created meanwhile may be deleted and leave an entry in its user's index.
+        In a large database the sessions of an app or a user are those in the indexes, if these are
+        complete. Otherwise every key is read, after the sessions in the indexes are deleted, which
+        is quicker. Values at session keys that are not sessions are kept. An interrupted purge has
+        deleted whole sessions only. A session that is created meanwhile may be deleted and leave an
+        entry in its user's index.
         """
-        state = await self.index_state()
-        is_part = app_name is not None or user_id is not None
-        is_indexed = state.is_used and not (user_id is not None and state.lacks_user_entries)
-        if is_indexed and is_part:
-            async for refs in self._indexed_refs(state, app_name, user_id):
+        only = SessionFilter(
+            apps=() if app_name is None else (app_name,),
+            users=() if user_id is None else (user_id,),
+        )
+        plan = await self.plan(only)
+        if only.has_names and plan.source is not Source.SCAN:
+            async for refs in self._indexed_refs(plan, only):
                 yield await self._purged(await self._delete(dict.fromkeys(refs, ""), "indexed"))
             return
         if self.settings.is_cluster:  # there a script may access only one slot
@@ -125,20 +129,19 @@ class DeleteOperations(RecencyOperations):
         return PurgeBatch(deleted, freed, [summary for summary in found if not summary.tail])
 
     async def _indexed_refs(
-        self, state: IndexState, app_name: str | None, user_id: str | None
+        self, plan: Plan, only: SessionFilter
     ) -> AsyncGenerator[list[SessionRef], None]:
-        """The sessions of an app or a user in the indexes, in batches."""
-        apps = [app for app in state.sizes if app_name in (None, app)]
-        if user_id is None:
+        """The sessions of some apps and users in the indexes, in batches."""
+        apps = [app for app in plan.state.sizes if only.match_app(app)]
+        if plan.source is Source.INDEX:
             async for page in self.index_entries(apps):
                 refs = (self.keys.parse_app_member(one.app_name, one.member) for one in page)
-                yield [ref for ref in refs if ref]
+                yield [ref for ref in refs if ref and only.match_user(ref)]
             return
-        for app in apps:
-            ids = await self._client.command("ZRANGE", self.keys.user_sessions(app, user_id), 0, -1)
-            names = [name.decode("utf-8", "replace") for name in ids]
-            for few in batched(names, _DELETED_PER_CALL):
-                yield [SessionRef(app, user_id, name) for name in few]
+        for user in (UserRef(app, user_id) for app in apps for user_id in only.users):
+            ids = await self._client.command("ZRANGE", self.keys.user_sessions(*user), 0, -1)
+            for few in batched(ids, _DELETED_PER_CALL):
+                yield [SessionRef(*user, name.decode("utf-8", "replace")) for name in few]
 
     async def _indexed_groups(
         self, app_name: str | None, user_id: str | None

@@ -131,6 +131,18 @@ async def test_a_user_index_that_was_deleted_and_written_again_by_an_append(
     assert (page.plan.source, len(page.sessions), page.plan.advice) == (Source.USER_INDEX, 4, "")
 
 
+async def test_a_purge_of_a_user_whose_index_was_lost(
+    store: SessionStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds what `list --user` finds, without reading every key."""
+    client.delete(store.keys.user_sessions("echo", "u0"))
+    await _append(store, FIRST)
+    expected = len((await _of(store, "u0")).sessions)
+    monkeypatch.setattr(store, "_scan_names", None)
+    assert sum([batch.sessions async for batch in store.purge(None, "u0")]) == expected == 4
+    assert (await _of(store, "u0")).sessions == []
+
+
 async def test_ordinary_writes_do_not_make_the_users_indexes_incomplete(
     store: SessionStore, client: redis.Redis
 ) -> None:

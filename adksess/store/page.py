@@ -1,7 +1,7 @@
 """One page of a listing: the first sessions in an order, without holding the others."""
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,10 +14,12 @@ from adksess.store.query import Plan, Source
 from adksess.store.statistics import StatisticsOperations
 
 _CHECKED = 50
-"""Sessions of each app that are checked for an update during a listing: of more, one matches."""
+"""Sessions of each app that are checked for an update during a listing. Where there are more, one
+that matches is taken to be among them.
+"""
 
 _HELD = 4
-"""Sessions kept in memory per requested session, before the last ones are dropped."""
+"""Sessions held in memory per requested session, before the last ones are dropped."""
 
 
 class Order(StrEnum):
@@ -52,6 +54,38 @@ Refine = Callable[[list[SessionSummary]], Awaitable[list[SessionSummary]]]
 """A filter that needs more than a summary: returns the sessions of a batch that match."""
 
 
+@dataclass
+class _FirstSessions:
+    """Holds the first sessions of an order, `limit` and one more (all for 0).
+
+    `is_sorted`: the sessions are added in this order.
+    """
+
+    order: Order
+    reverse: bool
+    limit: int
+    is_sorted: bool
+    count: int = 0
+    held: list[SessionSummary] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether sessions that follow are none of the first."""
+        return self.is_sorted and bool(self.limit) and len(self.held) > self.limit
+
+    def add(self, sessions: Sequence[SessionSummary]) -> None:
+        """Add sessions, and drop those that are not among the first."""
+        self.count += len(sessions)
+        self.held += sessions
+        if self.limit and len(self.held) > _HELD * self.limit + 1:
+            self.held = self.ordered()
+            del self.held[self.limit + 1 :]
+
+    def ordered(self) -> list[SessionSummary]:
+        """The sessions in order."""
+        return self.held if self.is_sorted else in_order(self.held, self.order, self.reverse)
+
+
 class PageOperations(StatisticsOperations):
     """Operations that list sessions page by page."""
 
@@ -83,33 +117,25 @@ class PageOperations(StatisticsOperations):
         # oldest first, a session that is updated meanwhile would come again on a later page
         is_first = reverse and is_part and before is None
         left_out = Span.since(plan.state.now, plan.state.now) if is_first else None
-        is_ordered = plan.source is Source.INDEX and order is Order.UPDATED
-        held: list[SessionSummary] = []
+        is_sorted = plan.source is Source.INDEX and order is Order.UPDATED
+        first = _FirstSessions(order, reverse, limit, is_sorted)
         unreadable: list[SessionSummary] = []
-        matched = 0
         batches = self.query(
             plan, only, before=before, first=limit, reverse=reverse, history_bytes=history_bytes
         )
-        async for batch in _readable(batches, unreadable, advance, left_out):
-            found = await refine(batch) if refine else batch
-            matched += len(found)
-            held += found
-            if limit and len(held) > _HELD * limit + 1:
-                held = held if is_ordered else in_order(held, order, reverse=reverse)
-                del held[limit + 1 :]
-            if is_ordered and limit and len(held) > limit:
-                matched = -1
-                break
-        if not is_ordered:
-            held = in_order(held, order, reverse=reverse)
-        sessions = held[:limit] if limit else held
-        more = len(held) > len(sessions) and order is Order.UPDATED
-        total: int | None = matched
-        if matched < 0 or before is not None:
+        async with aclosing(_readable(batches, unreadable, advance, left_out)) as readable:
+            async for batch in readable:
+                first.add(await refine(batch) if refine else batch)
+                if first.is_complete:
+                    break
+        found = first.ordered()
+        sessions = found[:limit] if limit else found
+        total: int | None = first.count
+        if first.is_complete or before is not None:
             total = None if refine else await self.count(plan, only)
-        if more:
+        if len(found) > len(sessions) and order is Order.UPDATED:
             # one that was updated after its entry was read is not in its place
-            last = in_order(sessions, order, reverse=reverse)[-1]
+            last = in_order(sessions, order, reverse)[-1]
             return Page(plan, sessions, total, Cursor.of(last, began), unreadable)
         if is_part and began is not None and await self.has_updates(plan, only, began):
             return Page(plan, sessions, total, None, unreadable, began)
@@ -130,7 +156,7 @@ class PageOperations(StatisticsOperations):
             if (ref := self.keys.parse_app_member(app, member))
         ]
         if any(len(members) == _CHECKED for members in answers):
-            return True
+            return True  # there may be more
         return any(only.match(one) and span.holds(one) for one in await self.summaries(found))
 
 
@@ -140,9 +166,9 @@ async def _readable(
     advance: Callable[[int], None],
     left_out: Span | None,
 ) -> AsyncGenerator[list[SessionSummary], None]:
-    """The batches without the unreadable sessions, which are added to `unreadable`.
+    """The batches without sessions that were updated in a span, and without unreadable ones.
 
-    Without sessions that were updated in the span, too.
+    The latter are added to `unreadable`.
     """
     async with aclosing(batches):
         async for batch in batches:
@@ -155,7 +181,7 @@ async def _readable(
 
 
 def in_order(
-    sessions: Iterable[SessionSummary], order: Order, *, reverse: bool = False
+    sessions: Iterable[SessionSummary], order: Order, reverse: bool
 ) -> list[SessionSummary]:
     """Sort readable sessions."""
     if order is Order.UPDATED:

@@ -27,7 +27,7 @@ class Findings:
     examples: list[str] = field(default_factory=list)
 
     def add(self, names: Iterable[str]) -> None:
-        """Count some more."""
+        """Count names, and keep the first few."""
         for name in names:
             self.count += 1
             if len(self.examples) < _EXAMPLES:
@@ -70,7 +70,7 @@ class Audit:
 
 
 class AuditOperations(RecencyOperations):
-    """Operations that compare documents and indexes."""
+    """Operations that compare documents and indexes, and repair the indexes."""
 
     async def audit(self, *, full: bool = True, fix: bool = False) -> Audit:
         """Compare documents and indexes: all of them, or a sample if not `full`.
@@ -158,8 +158,8 @@ class AuditOperations(RecencyOperations):
         found.stale.add(ref.path for ref in stale)
         found.sample = len(sessions)
         entries_in_all = sum(state.sizes.values())
-        excess = entries_in_all - state.key_count
-        found.stale.count = max(found.stale.count, excess)
+        # each session is a key: entries beyond that number are stale, whatever the sample says
+        found.stale.count = max(found.stale.count, entries_in_all - state.key_count)
         total = entries_in_all
         if not state.is_complete:
             parsed = [self.keys.parse_session(name) for name in names if name]

@@ -47,7 +47,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def of(cls, summary: SessionSummary, began: float | None = None) -> "Cursor":
-        """The position of a session."""
+        """Return the position of a session."""
         digest = blake2b(summary.key.encode(), digest_size=8).hexdigest()
         return cls(summary.updated, digest, began)
 

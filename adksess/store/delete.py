@@ -16,11 +16,11 @@ from adksess.store.scripts import Argument, ScriptCall
 _DELETED_PER_CALL = 1_000
 
 _Groups: TypeAlias = Mapping[bytes, Collection[bytes]]
-"""Documents of one app by the key of their user's index, b"" if they are in none."""
+"""Keys of documents of one app, by the key of their user's index; b"" for those in no index."""
 
 
 class _Deleted(NamedTuple):
-    """How many sessions were deleted, their bytes, and the keys that were not."""
+    """How many sessions were deleted, their bytes, and the keys that were missing or kept."""
 
     sessions: int
     size_bytes: int
@@ -75,7 +75,7 @@ class DeleteOperations(QueryOperations):
             return
         indexed = self._delete_calls(self._indexed_groups(app_name, user_id), "indexed")
         async for call in prefetch(indexed):
-            deleted = await self._run(call)  # what it keeps is read with all others
+            deleted = await self._run(call)  # the scan finds what it keeps
             yield PurgeBatch(deleted.sessions, deleted.size_bytes)
         scanned = self._delete_calls(self._scanned_groups(app_name, user_id), "ours")
         async for call in prefetch(scanned):
@@ -109,7 +109,7 @@ class DeleteOperations(QueryOperations):
                 yield [key for key, app in apps if app is not None and app_name in (None, app)]
 
     async def _purged(self, deleted: _Deleted) -> PurgeBatch:
-        """Read what was kept, and delete it if it is a session in another layout."""
+        """Read the documents that were kept, and delete foreign ones."""
         refs = [ref for key in deleted.kept if (ref := self.keys.parse_session(key))]
         if not refs:
             return PurgeBatch(deleted.sessions, deleted.size_bytes)
@@ -146,7 +146,7 @@ class DeleteOperations(QueryOperations):
     async def _indexed_groups(
         self, app_name: str | None, user_id: str | None
     ) -> AsyncGenerator[tuple[str, _Groups], None]:
-        """The sessions in the users' indexes, by app. An index may come twice.
+        """The keys of the sessions in the users' indexes, by app. An index may come twice.
 
         Removes entries that are not text, which name no session.
         """
@@ -160,9 +160,9 @@ class DeleteOperations(QueryOperations):
     async def _scanned_groups(
         self, app_name: str | None, user_id: str | None
     ) -> AsyncGenerator[tuple[str, _Groups], None]:
-        """The sessions among all keys, by app. One may come twice.
+        """The keys of sessions among all keys, by app. One may come twice.
 
-        They are in no user's index: those that are, were purged before.
+        They are in no user's index: purge() has deleted those that are.
         """
         async for batch in self._scan_names(app_name, user_id):
             apps: dict[str, list[bytes]] = {}
@@ -187,7 +187,10 @@ class DeleteOperations(QueryOperations):
             yield self._delete_call(app, groups, mode)
 
     async def _delete(self, marks: Mapping[SessionRef, str], mode: str) -> _Deleted:
-        """Delete documents and their index entries. Each has a mark in the mode `unchanged`."""
+        """Delete documents and their index entries.
+
+        The modes, and the marks for `unchanged` (else ""), are those of delete_sessions.lua.
+        """
         if self.settings.is_cluster:
             return await self._delete_on_cluster(marks, mode)
         apps: dict[str, list[SessionRef]] = {}
@@ -231,7 +234,7 @@ class DeleteOperations(QueryOperations):
     def _delete_call(
         self, app_name: str, groups: _Groups, mode: str, marks: Sequence[str] = ()
     ) -> ScriptCall:
-        """One call for documents of an app, and for the marks of all in the same order."""
+        """A call that deletes documents of an app. The marks are in the order of the documents."""
         documents = [document for group in groups.values() for document in group]
         sizes = {index: len(group) for index, group in groups.items() if index}
         start = len(self.keys.app_documents(app_name, [b""])[0])

@@ -1,8 +1,8 @@
 """Keep the indexes up to date: each user's sessions, each app's sessions by last update.
 
 On a single server the scripts that write a document also write its index entries. On a cluster
-these keys are on other nodes, and each is a call of its own. An index may name a session that does
-not exist; it never lacks one that does.
+these keys are on other nodes, and each is a call of its own. An index may have stale entries, whose
+session does not exist; it never lacks a session.
 """
 
 import math
@@ -23,13 +23,13 @@ from adksess.store.models import SessionSummary
 from adksess.store.scripts import Argument, ScriptCall
 
 NOW = ""
-"""The time at which the server runs a script."""
+"""The second of an update that stands for the server's time when a script runs."""
 
 NEVER = -1
 """The TTL in ms of a session that never expires."""
 
 _CLUSTER_GRACE = 60
-"""Seconds for which a cluster keeps an entry without a document, which may be on its way."""
+"""Seconds for which a cluster keeps an entry without a document: a create adds the entry first."""
 
 _SESSIONS_PER_CALL = 500
 _SAMPLE_SIZE = 64
@@ -150,10 +150,8 @@ class IndexOperations(StoreBase):
         """
         if not refs:
             return
-        index, documents = (
-            self.keys.user_sessions(*refs[0].user),
-            list(map(self.keys.session, refs)),
-        )
+        index = self.keys.user_sessions(*refs[0].user)
+        documents = [self.keys.session(ref) for ref in refs]
         ids = [ref.session_id for ref in refs]
         if not self.settings.is_cluster:
             call = ScriptCall(scripts.PRUNE_USER_SESSIONS, [index, *documents], ids)
@@ -205,9 +203,9 @@ class IndexOperations(StoreBase):
         members: Sequence[Argument],
         scores: Sequence[float | None],
     ) -> int:
-        """Remove what has no document, unless its entry was written again meanwhile.
+        """Remove entries without a document, unless they were written again meanwhile.
 
-        Returns how many had none.
+        Returns how many there were.
         """
         exists = await self._client.run_all([("EXISTS", key) for key in documents])
         stale: list[Argument] = []

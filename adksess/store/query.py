@@ -1,4 +1,4 @@
-"""Queries: which sessions match, read from the smallest source that has them all."""
+"""Queries: the sessions that match a filter, from the smallest source that has them all."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -127,7 +127,7 @@ class QueryOperations(RecencyOperations):
         return sum(map(int, counts))
 
     async def sessions_of_user(self, app_name: str, user_id: str) -> list[SessionSummary]:
-        """Return one user's sessions; where the user's index is of another type, by all keys."""
+        """Return one user's sessions; where the user's index is of another type, from all keys."""
         try:
             return await self.user_summaries(app_name, user_id)
         except WrongType:

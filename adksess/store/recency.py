@@ -1,4 +1,4 @@
-"""The recency index: sessions newest first, read until the answer is known.
+"""The recency index: sessions newest first, read until there are enough.
 
 Each app has a sorted set of its sessions by the second of their last update. A walk takes the
 newest complete seconds of every app, reads their tails, and continues with older ones.
@@ -38,9 +38,10 @@ the nodes of a cluster have clocks of their own.
 class IndexState:
     """The state of the recency index.
 
-    `is_complete`: a full pass has found every session in it, no app's index is `missing`, and no
-    key of it is of another type (`wrong_type`). `sizes` is the number of entries by app, `now` the
-    server's time (Unix seconds). `lacks_user_entries`: some user's index was lost.
+    `key_count` is the number of keys in the database. `is_complete`: a full pass has found every
+    session in the index, no app's index is `missing`, and no key of it is of another type
+    (`wrong_type`). `sizes` is the number of entries by app, `now` the server's time (Unix seconds).
+    `lacks_user_entries`: some user's index was lost.
     """
 
     key_count: int

@@ -172,7 +172,11 @@ class StatisticsOperations(QueryOperations):
     async def biggest_users(
         self, plan: Plan, only: SessionFilter, *, limit: int
     ) -> list[UserStatistics]:
-        """The users with the most sessions, by names in the index."""
+        """The users with the most sessions, by the names in the recency index.
+
+        Their sessions are read from their own indexes, or from the recency index where some user's
+        index was lost.
+        """
         counts: Counter[UserRef] = Counter()
         for app in plan.state.sizes:
             if only.match_app(app):

@@ -11,7 +11,6 @@ from adksess.cli.errors import UsageProblem
 from adksess.cli.options import FilterOptions, UtcOption
 
 _WATCH_SECONDS = 2.0
-_WARNINGS_SHOWN = 5
 
 
 class Watchable(StoreCommand):

@@ -40,7 +40,8 @@ class ListOptions:
     """Options of `list`. A `limit` of 0 means no limit.
 
     `columns` are the columns to show, None for the default ones with those of `extra`; `paths`
-    are the state values among them. `server` names the server for people.
+    are the state values among them. `server` names the server for people, `connection` is the
+    connection options as they were typed.
     """
 
     settings: "Settings"
@@ -55,11 +56,10 @@ class ListOptions:
     headers: bool
     full_ids: bool
     utc: bool
-    connection: str = ""
-    """The connection options as they were typed."""
+    server: str
+    connection: str
     before: "Cursor | None" = None
     use_scan: bool = False
-    server: str = ""
 
     @property
     def is_streamed(self) -> bool:

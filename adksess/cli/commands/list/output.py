@@ -53,8 +53,8 @@ def print_sessions(options: ListOptions) -> None:
 async def stream(store: SessionStore, options: ListOptions) -> bool:
     """Print all sessions batch by batch. False if nothing was printed.
 
-    Memory does not grow with the number of sessions. In order only from the recency index: a
-    large database without one is printed in the order of its keys, with a note.
+    Memory does not grow with the number of sessions. They are sorted only where the recency index
+    is read; a pass over all keys prints them as it finds them, with a note.
     """
     only = options.filters.at(await store.now())
     plan = await store.plan(only, use_scan=options.use_scan)
@@ -98,6 +98,7 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
 
 
 def listing_table(options: ListOptions, listing: Listing) -> Any:
+    """Return a table of the sessions, laid out for stdout."""
     console = stdout()
     layout = TableOptions(
         width=console.width,

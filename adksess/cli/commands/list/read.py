@@ -22,7 +22,7 @@ from adksess.store.store import SessionStore
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of sessions with their overviews, and a message if there are none."""
+    """A page of sessions with their overviews; `explanation` says why there are none."""
 
     page: Page
     rows: Sequence[SessionOverview] = field(default_factory=list)

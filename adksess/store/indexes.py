@@ -47,7 +47,7 @@ server's time for creates, several apps at each check 25 %.
 """
 
 _LARGER_SAMPLE = 1_000
-_LARGER_SAMPLES = 8
+_LARGER_SAMPLES = 16
 """Checks that follow as long as at least half of an app's entries were stale: after a burst of
 sessions that have expired, each such create removes thousands of entries.
 """

@@ -14,6 +14,8 @@ from tests.servers import ServerProcess
 
 PROCESSES, WRITERS_EACH = 3, 16
 TTL = 60
+"""Seconds."""
+
 APPS, USERS = 4, 50_000
 CAMPAIGNS = 10
 """Apps that are used one after the other and then never again; a fifth of the sessions."""

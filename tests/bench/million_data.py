@@ -90,26 +90,31 @@ async def _write(
     await pipe.execute()
 
 
-_URLS: dict[tuple[int, bool], str] = {}
+_URLS: dict[int, str] = {}
 
 
-async def stored(lab: Lab, count: int, *, indexed: bool = True) -> str:
+async def small(lab: Lab) -> str:
+    """Return the URL of a database of a thousand sessions."""
+    return await _filled(lab, 1_000)
+
+
+async def large(lab: Lab) -> str:
+    """Return the URL of a database of a million sessions."""
+    return await _filled(lab, lab.pick(1_000_000, 100_000))
+
+
+async def _filled(lab: Lab, count: int) -> str:
     """Return the URL of a database with `count` sessions, filled once for all rows."""
-    if (count, indexed) not in _URLS:
+    if count not in _URLS:
         url = f"redis://{lab.start_server()}/0"
         async with client(url) as redis:
-            await fill(redis, count, indexed=indexed)
-        _URLS[count, indexed] = url
-    return _URLS[count, indexed]
+            await fill(redis, count)
+        _URLS[count] = url
+    return _URLS[count]
 
 
-async def both(lab: Lab) -> tuple[str, str]:
-    """Return the URLs of a database of a thousand sessions and of one of a million."""
-    return await stored(lab, 1_000), await stored(lab, lab.pick(1_000_000, 100_000))
-
-
-async def age(redis: Any, count: int) -> None:
-    """Write sessions that were updated 90 days ago."""
+async def add_idle(redis: Any, count: int) -> None:
+    """Write sessions that were not updated for 90 days."""
     keys, now = Keys(), time.time()
     batch = []
     for number, (document, _, _) in enumerate(documents(count, now - 90 * 86_400)):

@@ -20,7 +20,7 @@ APPS, USERS = 4, 50_000
 CAMPAIGNS = 10
 """Apps that are used one after the other and then never again; a fifth of the sessions."""
 
-TRICKLE = 1.0
+TRICKLE = 4.0
 """Creates per second after the load."""
 
 REPORT_SECONDS = 5

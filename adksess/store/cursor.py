@@ -12,9 +12,8 @@ from adksess.store.models import SessionSummary
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})(?:-([0-9]{1,18}))?")
 
-
 _PAGE_SECONDS = 3_600
-"""Longer than a page takes. A session with a time after that has not been updated meanwhile, but
+"""Longer than reading a page takes. A session with a later update was not updated meanwhile, but
 written by a program whose clock is wrong.
 """
 
@@ -27,7 +26,7 @@ class Span(NamedTuple):
 
     @classmethod
     def since(cls, began: float, now: float) -> "Span":
-        """The time from the first page of a listing until the one that is read now has ended."""
+        """Return the time from the first page of a listing to the end of the one read now."""
         return cls(began, now + _PAGE_SECONDS)
 
     def holds(self, session: SessionSummary) -> bool:

@@ -60,7 +60,7 @@ def _confirm(
     if yes:
         raise UsageProblem(
             f"The server {target.name} is protected, and --yes is not enough: add "
-            f"--confirm {target.name} to {action}."
+            f"--confirm {target.name} to {action} in {target}."
         )
     if not sys.stdin.isatty():
         option = f"--confirm {target.name}" if target.is_protected else "--yes"

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from adksess.cli.errors import ExitCode, UsageProblem
 from adksess.cli.filters import Filters
 from adksess.cli.render.console import message, stderr
+from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import safe_text
 from adksess.store.errors import AmbiguousSession, SessionNotFound
 
@@ -114,6 +115,21 @@ def select(settings: "Settings", selection: Selection) -> SelectedSessions:
         selected.report_missing()
         raise typer.Exit(ExitCode.NOT_FOUND)
     return selected
+
+
+def explain_if_empty(
+    settings: "Settings", selection: Selection, selected: SelectedSessions, *, quiet: bool
+) -> None:
+    """Where filters name apps or users and nothing matches, say so: a name may be misspelt."""
+    from adksess.cli.empty import explain_empty
+    from adksess.cli.runner import with_store
+
+    filters = selection.filters
+    is_empty = not selected.sessions and not selected.unreadable
+    if quiet or not is_empty or not (filters.apps or filters.users):
+        return
+    text = with_store(settings, lambda store: explain_empty(store, filters))
+    stderr().print(safe_text(text), style=MUTED, markup=False)
 
 
 async def matching(

@@ -40,7 +40,7 @@ def test_options_that_confirm(target: Target, answer: ChangeOptions) -> None:
 @pytest.mark.parametrize(
     ("target", "answer", "sentence"),
     [
-        (PROTECTED, ChangeOptions(yes=True), "--yes is not enough: add --confirm prod"),
+        (PROTECTED, ChangeOptions(yes=True), r"add --confirm prod to delete 3 sessions in prod \("),
         (PROTECTED, ChangeOptions(confirm="dev"), "--confirm dev does not name the server"),
         (PROTECTED, ChangeOptions(), "add --confirm prod to delete 3 sessions"),
         (PLAIN, ChangeOptions(confirm="prod"), "it has no name"),

@@ -216,3 +216,17 @@ def test_a_name_that_an_encoding_lacks_is_found(run: Run, valkey_url: str) -> No
     out = subprocess.run(words, env=environment, capture_output=True, check=True).stdout
     assert out == b"session:demo:ada:%C3%BCber\n"
     assert run("delete", "-", "--yes", stdin=out.decode()).code == 0
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    "command", ["delete", "trim --keep-last 1", "move --to-user eve"], ids=lambda words: words[:4]
+)
+def test_a_change_that_selects_nothing_says_what_a_name_may_have_been(
+    run: Run, command: str
+) -> None:
+    result = run(*command.split(), "--app", "dmeo", "--yes")
+    assert (result.code, result.out.startswith("Nothing to ")) == (0, True)
+    assert "No session matches --app dmeo in redis://" in result.err
+    assert "There is no app 'dmeo'; there are demo, other." in result.err
+    assert run(*command.split(), "--app", "dmeo", "--yes", "--quiet").err == ""

@@ -69,7 +69,7 @@ def delete(
 ) -> None:
     """Delete sessions by id or by filter. Asks first."""
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions
-    from adksess.cli.selection import Selection, select
+    from adksess.cli.selection import Selection, explain_if_empty, select
     from adksess.transfer.files import output_file
 
     settings = connection.settings()
@@ -80,6 +80,7 @@ def delete(
     by_filter, chosen = selection.names is None, selection.filters
     started = time()
     selected = select(settings, selection)
+    explain_if_empty(settings, selection, selected, quiet=change.quiet)
     users: list[tuple[str | None, str | None]]
     users = (
         chosen.owners

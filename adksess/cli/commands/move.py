@@ -51,7 +51,7 @@ def move(
 
     Expiry and history are kept. The `user:` state of the former users is not deleted.
     """
-    from adksess.cli.selection import Selection, select, warn_of
+    from adksess.cli.selection import Selection, explain_if_empty, select, warn_of
     from adksess.transfer.move import MoveOptions
 
     if not to_user.strip():
@@ -63,6 +63,7 @@ def move(
     if selection.is_empty:
         return
     selected = select(settings, selection)
+    explain_if_empty(settings, selection, selected, quiet=change.quiet)
     warn_of(selected.unreadable)
     refs = [session.ref for session in selected.sessions if session.tail]
     options = MoveOptions(to_user, with_user_state, overwrite, change.dry_run)

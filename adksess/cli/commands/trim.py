@@ -51,7 +51,7 @@ def trim(
     State, expiry and summaries are kept, and no tool call is separated from its response. Asks
     for confirmation.
     """
-    from adksess.cli.selection import Selection, select
+    from adksess.cli.selection import Selection, explain_if_empty, select
     from adksess.transfer.trim import TrimOptions
 
     settings = connection.settings()
@@ -59,6 +59,7 @@ def trim(
     if selection.is_empty:
         return
     selected = select(settings, selection)
+    explain_if_empty(settings, selection, selected, quiet=change.quiet)
     options = TrimOptions(keep_last, selection.filters.on_time, change.dry_run)
     report = _trim(settings, selected.sessions, options, change, connection.target(settings))
     _print_not_trimmed(report)

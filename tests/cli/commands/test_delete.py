@@ -159,7 +159,7 @@ error: There is no session 'nothing': list the existing ones with adksess list.
             _DELETED,
             _KEPT + _MISSING,
         ),
-        ("--app demo --since 2d --idle 3d", 80, 0, "Nothing to delete.\n", ""),
+        ("--since 2d --idle 3d", 80, 0, "Nothing to delete.\n", ""),
     ],
 )
 def test_the_whole_output(

@@ -1,7 +1,5 @@
 """An audit of documents and indexes: what it finds, and what `fix` repairs."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -15,12 +13,6 @@ KEPT = SessionRef("demo", "ada", "kept")
 UNKNOWN = SessionRef("demo", "ada", "unknown")
 DELETED = SessionRef("demo", "bob", "deleted")
 TEXT = SessionRef("demo", "bob", "text")
-
-
-@pytest.fixture
-def client(valkey_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey_url) as client:
-        yield client
 
 
 @pytest.fixture

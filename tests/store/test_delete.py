@@ -1,8 +1,7 @@
 """Purging: every session and its index entry are deleted, and nothing else."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,20 +14,7 @@ from adksess.store.store import SessionStore
 
 @pytest.fixture(params=["valkey_url", "redis_url", "redis8_url"])
 def url(request: pytest.FixtureRequest) -> str:
-    found: str = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(url) as client:
-        yield client
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SessionStore]:
-    async with SessionStore(url, prefix=f"t{uuid.uuid4().hex}:") as store:
-        yield store
+    return str(request.getfixturevalue(request.param))
 
 
 async def fill(store: SessionStore, users: int, sessions: int, app: str = "demo") -> None:

@@ -1,6 +1,5 @@
 """Whole documents and states, in and out: what backups, migrations and trims use."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,12 +15,6 @@ from tests.store.conftest import REF
 from tests.store.filling import fill
 
 OTHER = SessionRef("demo", "bob", "s2")
-
-
-@pytest.fixture
-def client(valkey_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey_url) as client:
-        yield client
 
 
 async def value_of(store: SessionStore, ref: SessionRef = REF) -> StoredValue:

@@ -1,19 +1,13 @@
 """Reading keys of other programs: of the type asked for, and nothing is changed."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import redis
 
 from adksess.store.foreign import ReadOnlyRedis
 from adksess.store.settings import Settings
-
-
-@pytest.fixture
-def client(valkey_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey_url) as client:
-        yield client
 
 
 @pytest.fixture

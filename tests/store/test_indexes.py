@@ -1,8 +1,6 @@
 """Which index entries writes add and remove, and how the indexes stay small."""
 
 import time
-import uuid
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -26,18 +24,6 @@ DAY = 86_400
 @pytest.fixture(params=["valkey_url", "redis_url", "redis8_url"])
 def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(url) as client:
-        yield client
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SessionStore]:
-    async with SessionStore(url, prefix=f"t{uuid.uuid4().hex}:") as store:
-        yield store
 
 
 class Indexes:

@@ -1,7 +1,6 @@
 """Indexes that were deleted, evicted or replaced by another program's key: nothing is missed."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -23,12 +22,6 @@ FIRST, OLDER = SessionRef("echo", "u0", "s00"), SessionRef("echo", "u2", "s02")
 def _large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat every database as a large one."""
     monkeypatch.setattr(recency, "SMALL", 0)
-
-
-@pytest.fixture
-def client(valkey_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey_url) as client:
-        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,18 +38,6 @@ YEAR = 365 * 86_400
 @pytest.fixture(params=["valkey_url", "redis_url", "redis8_url"])
 def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(url) as client:
-        yield client
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SessionStore]:
-    async with SessionStore(url, prefix=f"t{uuid.uuid4().hex}:") as store:
-        yield store
 
 
 @pytest.fixture(params=SERVERS)

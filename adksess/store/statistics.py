@@ -182,9 +182,9 @@ class StatisticsOperations(QueryOperations):
             if only.match_app(app):
                 async for refs in self._refs_of(app):
                     counts.update(ref.user for ref in refs if only.match_user(ref))
-        found = []
         biggest = nsmallest(limit, counts, key=lambda user: (-counts[user], user))
         known = await self._indexed_of(biggest) if plan.state.lacks_user_entries else {}
+        found = []
         for user in biggest:
             totals = UserStatistics(user)
             sessions = self.summaries(known[user]) if known else self.sessions_of_user(*user)

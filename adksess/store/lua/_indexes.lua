@@ -58,9 +58,9 @@ local function add_to_app(index, apps, member, app, second)
   end
 end
 
--- rejection({key, type, command …} …): the error that a write would end with, or nil. A script's
--- writes before its first error stay, so every write but the first is checked before that. Before
--- Redis 7 a script cannot ask for permissions.
+-- rejection({key, type, command …} …): the error that one of these writes would fail with, or nil.
+-- Redis does not undo the writes of a script before an error, so all but the first write are checked
+-- before it. Before Redis 7 a script cannot ask for permissions.
 local function rejection(writes)
   for _, write in ipairs(writes) do
     local kind = redis.call('TYPE', write[1])

@@ -1,4 +1,4 @@
--- Create a session, unless its id is taken: then nothing is written.
+-- Create a session. If it exists already, nothing is written.
 --
 -- KEYS  1 session document; on a single server also 2 user index, 3 app index, 4 set of apps,
 --       5 app state, 6 user state
@@ -6,9 +6,9 @@
 --       0 for none  3 session id  4 member of the app index  5 app name  6 '1' for a retry
 --       7 number of app index entries to return  8 number of app state entries  9 number of user
 --       state entries, then field and JSON value of each entry
--- Returns {1 created or 0 taken, created_at, second of created_at, ids in the user's index that
--- have expired, random members of the app index, random apps}. Entries may have lost their session:
--- the caller checks some, so that an index that is never read does not grow.
+-- Returns {1 created or 0 exists, created_at, second of created_at, ids in the user's index that
+-- have expired, random members of the app index, random apps}. Entries may be stale: the caller
+-- checks some, so that an index that is never read does not grow.
 local session, index, app_index, apps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local app_state, user_state = KEYS[5], KEYS[6]
 local document, ttl_ms, id, member, app = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]

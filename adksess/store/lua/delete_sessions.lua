@@ -5,17 +5,17 @@
 -- ARGV  1 which documents: 'any', 'ours' (in our layout), 'indexed' (the same, checked by their
 --       last 25 bytes only), 'unchanged' (with a last update as given)
 --       2 the app's name  3 length of what the keys of its documents start with
---       4 number of documents  5 number of users' indexes, 0 if they do not hold the documents, then
---       for each index how many documents in turn are its
+--       4 number of documents  5 number of users' indexes, 0 if they do not hold the documents; then
+--       for each of these indexes the number of its documents, which are in the order of the indexes;
 --       with 'unchanged' then for each document `updated_at event_count`, or its length in bytes
 --       if it is not in our layout
--- Returns {number deleted, their bytes, positions missing, positions kept}; positions count from 1
+-- Returns {number deleted, their bytes, positions missing, positions kept}; positions count from 1.
 local mode, documents, users = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local call, pcall, find, match = redis.call, redis.pcall, string.find, string.match
 local has_indexes = #KEYS > documents
 local FOOTER = '^"tail_bytes": *(%d+)}$'
 
--- Whether a document with such an ending has our layout.
+-- Whether a document has our layout, by its length and its last 25 bytes.
 local function is_ours(key, length, ending)
   local width = tonumber(match(ending, FOOTER) or length + 1)
   return width <= length
@@ -37,7 +37,7 @@ local function mark_of(key, length, ending)
   return tostring(length)
 end
 
--- Whether a string is one to delete.
+-- Whether the mode, which is not 'any', selects the string at KEYS[i].
 local function is_chosen(i, length)
   local ending = call('GETRANGE', KEYS[i], '-25', '-1')
   if mode == 'indexed' then

@@ -2,6 +2,7 @@
 --
 -- KEYS  1 user index, then the document of each id
 -- ARGV  ids
+-- Returns 1.
 for i, id in ipairs(ARGV) do
   local left = redis.call('PTTL', KEYS[i + 1])
   if left == -2 then

@@ -111,18 +111,13 @@ class ConnectionOptions:
     def words(self) -> str:
         """Return the options as words of a command to paste; empty if none was typed.
 
-        A URL that holds a secret is replaced by a variable, or is masked where that variable names
-        another Redis: then the command fails, and does not read the wrong one.
+        A URL that holds a secret is replaced by a variable.
         """
-        from adksess.cli.render.shell import URL_VARIABLE, holds_secret, url_word
+        from adksess.cli.render.shell import url_word
 
         words = []
         if self.redis_url is not None:
-            settings = Settings.parse(self.redis_url)
-            is_other = (os.environ.get(URL_VARIABLE) or self.redis_url) != self.redis_url
-            is_masked = is_other and holds_secret(settings)
-            word = shlex.quote(settings.redacted) if is_masked else url_word(settings)
-            words.append(f"-r {word}")
+            words.append(f"-r {url_word(Settings.parse(self.redis_url))}")
         if self.server is not None:
             words.append(f"-s {shlex.quote(self.server)}")
         if self.prefix is not None:

@@ -120,16 +120,19 @@ def select(settings: "Settings", selection: Selection) -> SelectedSessions:
 def explain_if_empty(
     settings: "Settings", selection: Selection, selected: SelectedSessions, *, quiet: bool
 ) -> None:
-    """Where filters name apps or users and nothing matches, say so: a name may be misspelt."""
+    """Where filters name apps or users and nothing matches, say so."""
+    if not selected.sessions and not selected.unreadable:
+        explain_no_match(settings, selection.filters, quiet=quiet)
+
+
+def explain_no_match(settings: "Settings", filters: "Filters", *, quiet: bool) -> None:
+    """Say that nothing matches names of apps or users, which may be misspelt."""
     from adksess.cli.empty import explain_empty
     from adksess.cli.runner import with_store
 
-    filters = selection.filters
-    is_empty = not selected.sessions and not selected.unreadable
-    if quiet or not is_empty or not (filters.apps or filters.users):
-        return
-    text = with_store(settings, lambda store: explain_empty(store, filters))
-    stderr().print(safe_text(text), style=MUTED, markup=False)
+    if not quiet and (filters.apps or filters.users):
+        text = with_store(settings, lambda store: explain_empty(store, filters))
+        stderr().print(safe_text(text), style=MUTED, markup=False)
 
 
 async def matching(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from adksess.cli.filters import Filters
 from adksess.cli.options import ChangeOptions
 from adksess.cli.preview import print_preview
 from adksess.cli.prompts import Target, confirm
@@ -12,7 +13,7 @@ from adksess.cli.render.progress import ProgressBar
 from adksess.cli.render.styles import MUTED
 from adksess.cli.render.text import counted, human_size, safe_text
 from adksess.cli.runner import with_store
-from adksess.cli.selection import warn_of
+from adksess.cli.selection import explain_no_match, warn_of
 from adksess.store.batches import batched
 from adksess.store.keys import SessionRef
 from adksess.store.models import SessionSummary
@@ -111,15 +112,15 @@ def _back_up(
 
 
 def purge_sessions(
-    settings: Settings, owners: Sequence[Owner], answer: ChangeOptions, *, state: bool
+    settings: Settings, filters: Filters, answer: ChangeOptions, *, state: bool
 ) -> None:
-    """Delete all sessions of some owners, without asking and without reading them."""
+    """Delete all sessions of some apps and users, without asking and without reading them."""
     report = DeletionReport()
     unreadable: list[SessionSummary] = []
 
     async def work(store: SessionStore) -> None:
         with ProgressBar("Deleting sessions", await store.key_count(), changes=True) as bar:
-            for app, user in owners:
+            for app, user in filters.owners:
                 async for batch in store.purge(app, user):
                     report.sessions += batch.sessions
                     report.size_bytes += batch.size_bytes
@@ -134,6 +135,8 @@ def purge_sessions(
         _print_report(report, answer, asked_for_state=state)
     else:
         _print("Nothing to delete.", answer)
+    if not report.sessions and not unreadable:
+        explain_no_match(settings, filters, quiet=answer.quiet)
 
 
 def _print(text: str, answer: ChangeOptions) -> None:

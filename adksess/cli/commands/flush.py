@@ -33,7 +33,7 @@ def flush(
     from adksess.cli.commands.deletion import DeletionOptions, delete_sessions, purge_sessions
     from adksess.cli.prompts import confirm
     from adksess.cli.runner import with_store
-    from adksess.cli.selection import Selection
+    from adksess.cli.selection import Selection, explain_if_empty
 
     settings = connection.settings()
     selection = Selection.from_options(None, filters, all_if_none=True)
@@ -46,9 +46,10 @@ def flush(
     target = connection.target(settings)
     if change.yes and not change.dry_run and not chosen.on_time:
         confirm("delete all sessions", change, target)
-        purge_sessions(settings, chosen.owners, change, state=state)
+        purge_sessions(settings, chosen, change, state=state)
         return
     selected = with_store(settings, selection.resolve)
+    explain_if_empty(settings, selection, selected, quiet=change.quiet)
     count = len(selected.sessions)
     delete_sessions(
         settings,

@@ -1,5 +1,6 @@
 """Shell commands that are printed to be pasted."""
 
+import os
 import shlex
 from urllib.parse import urlencode
 
@@ -17,10 +18,12 @@ def holds_secret(settings: Settings) -> bool:
 def url_word(settings: Settings, **options: str) -> str:
     """Return the Redis URL as one word for a shell: quoted, or a variable if it holds a secret.
 
-    `options` are added to its query. An option that the URL has already is replaced: the last one
-    of a name counts.
+    Where that variable names another Redis, the secret is masked: then the command fails, and does
+    not read the wrong Redis. `options` are added to the query. An option that the URL has already
+    is replaced: the last one of a name counts.
     """
-    if not holds_secret(settings):
+    is_other = os.environ.get(URL_VARIABLE) not in (None, "", settings.url)
+    if is_other or not holds_secret(settings):
         options |= {"single_slot": "true"} if settings.single_slot else {}
         return shlex.quote(_with_options(settings.redacted, "?" in settings.redacted, options))
     return f'"{_with_options(f"${URL_VARIABLE}", "?" in settings.url, options)}"'

@@ -71,6 +71,14 @@ def test_an_empty_database_is_not_an_error(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_an_unknown_app_is_explained(run: Run) -> None:
+    for words in (("--yes",), ("--dry-run",), ("--since", "1d", "--yes")):
+        result = run("flush", "--app", "demos", *words)
+        assert (result.code, result.out) == (0, "Nothing to delete.\n")
+        assert "There is no app 'demos'" in result.err
+
+
+@pytest.mark.usefixtures("three")
 def test_only_under_the_prefix(run: Run, valkey_url: str) -> None:
     store_session(f"{valkey_url}?prefix=prod:", "demo", "ada", "in-prod")
     run("flush", "--yes")

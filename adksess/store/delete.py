@@ -131,10 +131,13 @@ class DeleteOperations(QueryOperations):
     async def _indexed_refs(
         self, plan: Plan, only: SessionFilter
     ) -> AsyncGenerator[list[SessionRef], None]:
-        """The sessions of some apps and users in the indexes, in batches."""
+        """The sessions of some apps and users in the indexes, in batches.
+
+        Those of an app oldest first, so that one that is updated meanwhile comes, too.
+        """
         apps = [app for app in plan.state.sizes if only.match_app(app)]
         if plan.source is Source.INDEX:
-            async for page in self.index_entries(apps):
+            async for page in self.index_entries(apps, reverse=True):
                 refs = (self.keys.parse_app_member(one.app_name, one.member) for one in page)
                 yield [ref for ref in refs if ref and only.match_user(ref)]
             return

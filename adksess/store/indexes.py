@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from adksess.store import scripts
 from adksess.store.base import StoreBase
@@ -20,6 +20,7 @@ from adksess.store.connect import Client
 from adksess.store.errors import WrongType
 from adksess.store.keys import COMPLETE, LACKS_USER_ENTRIES, SessionRef
 from adksess.store.models import SessionSummary
+from adksess.store.redis_errors import is_wrong_type
 from adksess.store.scripts import Argument, ScriptCall
 
 NOW = ""
@@ -161,17 +162,28 @@ class IndexOperations(StoreBase):
         await self._remove_stale(index, documents, ids, scores)
 
     async def _answers(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        """The answers to some commands; a WrongType where the key is of another type."""
-        try:
-            return await self._client.run_all(calls)
-        except WrongType:
-            answers: list[Any] = []
-            for call in calls:
-                try:
-                    answers.append(await self._client.command(*call))
-                except WrongType as exc:
-                    answers.append(exc)
+        """The answers to some commands; a WrongType where the key is of another type.
+
+        One round trip even then: an audit asks for the entries of every session.
+        """
+
+        async def run(client: Client, attempt: int) -> list[Any]:
+            answers = await scripts.run_all(client, calls, return_errors=True)
+            for answer in answers:
+                if isinstance(answer, ResponseError) and not is_wrong_type(answer):
+                    raise answer
             return answers
+
+        if not calls:
+            return []
+        try:
+            answers = await self._client.call(run)
+        except WrongType as exc:  # the answer to a single call
+            return [exc]
+        return [
+            WrongType(str(answer)) if isinstance(answer, ResponseError) else answer
+            for answer in answers
+        ]
 
     async def _prune_on_cluster(self, app_name: str, members: Sequence[bytes]) -> int:
         index = self.keys.app_sessions(app_name)

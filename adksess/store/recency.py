@@ -212,9 +212,10 @@ class RecencyOperations(ScanOperations):
             yield matching
         if high < began:
             return
-        # Sessions that were updated during the walk have moved to the newest.
+        # Sessions that were updated during the walk have moved to the newest. Oldest first: one
+        # that is updated again then moves to where it is still to be read.
         moved: dict[int, IndexEntry] = {}
-        async for page in self.index_entries(apps, low=max(low, began), high=high):
+        async for page in self.index_entries(apps, low=max(low, began), high=high, reverse=True):
             moved.update((hash(key.decode()), one) for key, one in self._keyed(page))
         for digest in shown:
             moved.pop(digest, None)

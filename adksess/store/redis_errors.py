@@ -68,6 +68,11 @@ def is_other_server(exc: Exception) -> bool:
     return isinstance(exc, _NOT_A_PRIMARY) or _READ_ONLY in str(exc)
 
 
+def is_wrong_type(exc: exceptions.ResponseError) -> bool:
+    """Whether a key is of another type than the command needs, in a script or not."""
+    return "WRONGTYPE" in str(exc)
+
+
 def is_closed_writer(exc: BaseException) -> bool:
     """Whether redis-py wrote to a connection that another task had closed.
 
@@ -116,7 +121,7 @@ def _explain_answer(exc: exceptions.ResponseError, where: str, settings: Setting
     Redis 6 wraps the error of a command that a script ran: "ERR Error running script (…): -OOM …".
     """
     answer = str(exc)
-    if "WRONGTYPE" in answer:
+    if is_wrong_type(exc):
         return WrongType(
             f"{where} holds a value of another type at a key of adksess: find it with "
             "`adksess doctor`."

@@ -1,5 +1,7 @@
 """An audit of documents and indexes: what it finds, and what `fix` repairs."""
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -116,3 +118,21 @@ def test_findings_count_all_and_keep_the_first_few() -> None:
     assert findings
     assert findings.count == 25
     assert findings.examples == [f"n{number}" for number in range(10)]
+
+
+async def test_an_index_of_another_type_costs_no_round_trip_per_session(
+    store: SessionStore, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(store, [Spec("demo", "ada", f"s{number}", number) for number in range(60)])
+    client.set(store.keys.app_sessions("demo"), "of another program")
+    call, count = store._client.call, 0
+
+    async def counted(*args: Any, **options: Any) -> Any:
+        nonlocal count
+        count += 1
+        return await call(*args, **options)
+
+    monkeypatch.setattr(store._client, "call", counted)
+    found = await store.audit()
+    assert (found.sessions, found.unindexed.count) == (60, 0)
+    assert count < 60

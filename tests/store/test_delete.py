@@ -1,7 +1,9 @@
 """Purging: every session and its index entry are deleted, and nothing else."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import redis
 from adksess.store import recency
 from adksess.store.keys import SessionRef
 from adksess.store.store import SessionStore
+from tests.store.indexed import Spec, write
 
 
 @pytest.fixture(params=["valkey_url", "redis_url", "redis8_url"])
@@ -165,3 +168,21 @@ async def test_purge_by_the_recency_index(
     assert (await purged(store))[::2] == (6, ["broken"])
     kinds = {key.removeprefix(store.settings.prefix.encode()) for key in left(client, store)}
     assert kinds == {b"session_apps", b"session_index", b"session:demo:user0:broken"}
+
+
+async def test_a_purge_of_an_app_deletes_sessions_that_are_updated_meanwhile(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    monkeypatch.setattr(recency, "PAGE", 1)
+    await write(store, [Spec("demo", "ada", f"s{number}", 60 + number) for number in range(4)])
+    monkeypatch.setattr(store, "index_entries", partial(store.index_entries, first=1))
+    number = 0
+    async for _ in store.purge("demo"):
+        for ref in [SessionRef("demo", "ada", name) for name in ("s0", "s3")]:
+            if number == 0 and await store.summaries([ref]):
+                event = {"id": "e", "timestamp": time.time()}
+                await store.append(ref, event, timestamp=event["timestamp"])
+        number += 1
+    assert number > 1
+    assert [one async for batch in store.scan("demo") for one in batch] == []

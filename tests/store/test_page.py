@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 import pytest
 
@@ -328,3 +329,30 @@ def test_invalid_cursors(text: str) -> None:
 async def test_a_cursor_continues_only_a_listing_by_last_update(store: SessionStore) -> None:
     with pytest.raises(ValueError, match="last update"):
         await store.page(SessionFilter(), order=Order.SIZE, before=Cursor(1.0, "0" * 16))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_walk_finds_a_session_that_is_updated_again_and_again(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch, *, reverse: bool
+) -> None:
+    monkeypatch.setattr(recency, "SMALL", 0)
+    monkeypatch.setattr(recency, "PAGE", 1)
+    await write(store, [Spec("demo", "ada", "busy", 300), Spec("demo", "ada", "old", 400)])
+    await write(store, [Spec("demo", "ada", f"new{n}", -600 - n) for n in range(3)])
+    busy = SessionRef("demo", "ada", "busy")
+    index, member = store.keys.app_sessions("demo"), store.keys.app_member(busy)
+    read, now = store.index_entries, int(time.time())
+
+    async def moving(*args: Any, **options: Any) -> AsyncGenerator[Any, None]:
+        second = options["low"] > 0  # the pages of what was updated meanwhile
+        async for page in read(*args, **options | {"first": 1}):
+            if not any(entry.member == member for entry in page):
+                command(store, "ZADD", index, now + 900 if second else now, member)
+            yield page
+
+    monkeypatch.setattr(store, "index_entries", moving)
+    everything = SessionFilter()
+    plan = await store.plan(everything)
+    assert plan.source is Source.INDEX
+    found = [s.ref async for b in store.walk(plan.state, everything, reverse=reverse) for s in b]
+    assert len(found) == len(set(found)) == 5

@@ -240,7 +240,7 @@ class DeleteOperations(QueryOperations):
         """A call that deletes documents of an app. The marks are in the order of the documents."""
         documents = [document for group in groups.values() for document in group]
         sizes = {index: len(group) for index, group in groups.items() if index}
-        start = len(self.keys.app_documents(app_name, [b""])[0])
+        start = len(self.keys.app_start(app_name))
         return ScriptCall(
             scripts.DELETE_SESSIONS,
             [*documents, *sizes, self.keys.app_sessions(app_name), self.keys.session_apps()],

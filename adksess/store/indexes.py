@@ -104,7 +104,7 @@ class IndexOperations(StoreBase):
                     self.keys.session_apps(),
                     *self.keys.app_documents(app, names),
                 ],
-                [app, *names],
+                [app, len(self.keys.app_start(app))],
             )
             for app, names in given.items()
         ]

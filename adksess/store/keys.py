@@ -108,9 +108,13 @@ class Keys:
         """`{user}:{id}`, encoded as in the key: a session's member in its app's recency index."""
         return _joined(ref.user_id, ref.session_id)
 
+    def app_start(self, app_name: str) -> bytes:
+        """What the keys of an app's sessions start with; the rest is app_member()."""
+        return self._key("session", app_name) + b":"
+
     def app_documents(self, app_name: str, members: Sequence[bytes]) -> list[bytes]:
         """The keys of an app's sessions, by members of its recency index."""
-        start = self._app_start(app_name)
+        start = self.app_start(app_name)
         return [start + member for member in members]
 
     def session_apps(self) -> bytes:
@@ -187,10 +191,6 @@ class Keys:
         """The app whose state a key holds; None for another key."""
         parts = self._parts("app_state", key, 1)
         return parts[0] if parts else None
-
-    def _app_start(self, app_name: str) -> bytes:
-        """What the keys of an app's sessions start with."""
-        return self._key("session", app_name) + b":"
 
     def _key(self, kind: str, *names: str) -> bytes:
         return f"{self.prefix}{kind}:".encode() + _joined(*names)

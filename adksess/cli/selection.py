@@ -139,12 +139,12 @@ async def matching(
     store: "SessionStore",
     filters: Filters,
     *,
-    use_scan: bool = False,
     statuses: "dict[SessionRef, SessionStatus] | None" = None,
 ) -> "AsyncGenerator[list[SessionSummary], None]":
     """Yield the sessions that match, in batches; unreadable ones among them.
 
-    Relative times count from the server's clock. `statuses` receives the status of each session
+    Those of a user are found in the apps' indexes: the user's own may have been lost. Relative
+    times count from the server's clock. `statuses` receives the status of each session
     if the filters name one.
     """
     from adksess.cli.render.progress import ProgressBar
@@ -152,7 +152,7 @@ async def matching(
 
     statuses = {} if statuses is None else statuses
     only = filters.at(await store.now())
-    plan = await store.plan(only, use_scan=use_scan)
+    plan = await store.plan(only, by_user=False)
     total = await store.count(plan, only)
     with ProgressBar("Reading sessions", total or plan.state.key_count) as bar:
         async for batch in store.query(

@@ -1,12 +1,13 @@
 """Delete sessions and shared state."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from adksess.store import scripts
 from adksess.store.batches import batched
 from adksess.store.filters import SessionFilter
-from adksess.store.keys import SessionRef, UserRef
+from adksess.store.keys import SessionRef
 from adksess.store.models import DeleteResult, PurgeBatch, SessionSummary
 from adksess.store.prefetch import prefetch
 from adksess.store.query import Plan, QueryOperations, Source
@@ -64,7 +65,7 @@ class DeleteOperations(QueryOperations):
             apps=() if app_name is None else (app_name,),
             users=() if user_id is None else (user_id,),
         )
-        plan = await self.plan(only)
+        plan = await self.plan(only, by_user=False)
         if only.has_names and plan.source is not Source.SCAN:
             async for refs in self._indexed_refs(plan, only):
                 yield await self._purged(await self._delete(dict.fromkeys(refs, ""), "indexed"))
@@ -136,15 +137,9 @@ class DeleteOperations(QueryOperations):
         Those of an app oldest first, so that one that is updated meanwhile comes, too.
         """
         apps = [app for app in plan.state.sizes if only.match_app(app)]
-        if plan.source is Source.INDEX:
-            async for page in self.index_entries(apps, reverse=True):
-                refs = (self.keys.parse_app_member(one.app_name, one.member) for one in page)
-                yield [ref for ref in refs if ref and only.match_user(ref)]
-            return
-        for user in (UserRef(app, user_id) for app in apps for user_id in only.users):
-            ids = await self._client.command("ZRANGE", self.keys.user_sessions(*user), 0, -1)
-            for few in batched(ids, _DELETED_PER_CALL):
-                yield [SessionRef(*user, name.decode("utf-8", "replace")) for name in few]
+        async for page in self.index_entries(apps, reverse=True):
+            refs = (self.keys.parse_app_member(one.app_name, one.member) for one in page)
+            yield [ref for ref in refs if ref and only.match_user(ref)]
 
     async def _indexed_groups(
         self, app_name: str | None, user_id: str | None
@@ -180,12 +175,15 @@ class DeleteOperations(QueryOperations):
     ) -> AsyncGenerator[ScriptCall, None]:
         """Calls that each delete about a thousand sessions of one app."""
         waiting: dict[str, dict[bytes, dict[bytes, None]]] = {}  # dicts: a scan repeats keys
+        sizes: Counter[str] = Counter()
         async for app, groups in source:
             ready = waiting.setdefault(app, {})
             for index, documents in groups.items():
                 ready.setdefault(index, {}).update(dict.fromkeys(documents))
-            if sum(map(len, ready.values())) >= _DELETED_PER_CALL:
+                sizes[app] += len(documents)
+            if sizes[app] >= _DELETED_PER_CALL:
                 yield self._delete_call(app, waiting.pop(app), mode)
+                del sizes[app]
         for app, groups in waiting.items():
             yield self._delete_call(app, groups, mode)
 

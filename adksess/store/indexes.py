@@ -78,7 +78,13 @@ class IndexOperations(StoreBase):
                         await self._client.run_all([call])
 
     async def not_indexed(self, refs: Sequence[SessionRef]) -> list[SessionRef]:
-        """Return the sessions that are missing from their user's index or their app's."""
+        """Return the sessions that are missing from their user's index or their app's.
+
+        Also those whose app is missing from the set of apps.
+        """
+        (names,) = await self._answers([("SMEMBERS", self.keys.session_apps())])
+        if isinstance(names, WrongType):
+            names = {ref.app_name.encode() for ref in refs}
         of_users = [("ZSCORE", self.keys.user_sessions(*ref.user), ref.session_id) for ref in refs]
         of_apps = [
             ("ZSCORE", self.keys.app_sessions(ref.app_name), self.keys.app_member(ref))
@@ -86,7 +92,11 @@ class IndexOperations(StoreBase):
         ]
         scores = await self._answers([*of_users, *of_apps])
         pairs = zip(scores[: len(refs)], scores[len(refs) :], strict=True)
-        return [ref for ref, pair in zip(refs, pairs, strict=True) if None in pair]
+        return [
+            ref
+            for ref, pair in zip(refs, pairs, strict=True)
+            if None in pair or ref.app_name.encode() not in names
+        ]
 
     async def prune_app_sessions(self, members: Mapping[str, Sequence[bytes]]) -> dict[str, int]:
         """Remove members of apps' recency indexes whose session does not exist.

@@ -43,7 +43,7 @@ class Plan:
             )
         if self.lacks_index:
             return "Every key was read: run adksess doctor --fix once, and lists answer at once."
-        if self.has_user_filter and self.source is Source.INDEX:
+        if self.has_user_filter and self.source is Source.INDEX and self.state.lacks_user_entries:
             return (
                 "The index of every user was read, because a user's own was lost: run "
                 "adksess doctor --fix once, and lists answer at once."
@@ -54,16 +54,20 @@ class Plan:
 class QueryOperations(RecencyOperations):
     """Operations that answer which sessions match a filter."""
 
-    async def plan(self, only: SessionFilter, *, use_scan: bool = False) -> Plan:
+    async def plan(
+        self, only: SessionFilter, *, use_scan: bool = False, by_user: bool = True
+    ) -> Plan:
         """Choose the source: users' indexes, the recency index, or a scan of every key.
 
         A small database is scanned, and so is one whose index is not known to be complete. Where
-        a user's index was lost, sessions of a user are found in the recency index.
+        a user's index was lost, sessions of a user are found in the recency index. So they are
+        without `by_user`: a loss that no append has noticed yet is then without effect, but every
+        name in the index is read.
         """
         state = await self.index_state()
         if use_scan or not state.is_used:
             return Plan(Source.SCAN, state)
-        if only.users and not state.lacks_user_entries:
+        if only.users and by_user and not state.lacks_user_entries:
             return Plan(Source.USER_INDEX, state, has_user_filter=True)
         return Plan(Source.INDEX, state, has_user_filter=bool(only.users))
 

@@ -148,3 +148,22 @@ async def test_ordinary_writes_do_not_make_the_users_indexes_incomplete(
     await store.move(new, "another")
     await _append(store, new._replace(user_id="another"))
     assert not (await store.index_state()).lacks_user_entries
+
+
+async def test_a_purge_of_a_user_needs_no_index_of_the_user(
+    store: SessionStore, client: redis.Redis
+) -> None:
+    client.delete(store.keys.user_sessions("echo", "u0"))  # no append has noticed it
+    assert (await _of(store, "u0")).plan.source is Source.USER_INDEX
+    assert sum([batch.sessions async for batch in store.purge(user_id="u0")]) == 4
+    assert not list(client.scan_iter(f"{store.keys.prefix}session:*:u0:*"))
+    assert len((await store.page(SessionFilter())).sessions) == 8
+
+
+async def test_an_app_that_the_set_of_apps_lacks_is_found(
+    store: SessionStore, client: redis.Redis
+) -> None:
+    client.srem(store.keys.session_apps(), "echo")
+    assert (await store.audit()).unindexed.count
+    await store.audit(fix=True)
+    assert len((await store.page(SessionFilter())).sessions) == 12

@@ -5,6 +5,7 @@ import time
 import pytest
 import redis
 
+from adksess.store import recency
 from tests.cli.sessions import ids_in, masked, store_session
 from tests.conftest import Run
 
@@ -167,3 +168,14 @@ def test_the_whole_output(
 ) -> None:
     result = run("delete", *words.split(), columns=columns)
     assert (result.code, masked(result.out), masked(result.err)) == (code, out, err)
+
+
+@pytest.mark.parametrize("command", ["delete", "flush"])
+def test_all_of_a_user_whose_index_was_lost(
+    run: Run, database: redis.Redis, monkeypatch: pytest.MonkeyPatch, three: None, command: str
+) -> None:
+    run("doctor", "--fix")
+    monkeypatch.setattr(recency, "SMALL", 0)
+    database.delete("user_sessions:demo:ada")
+    assert "2 sessions" in run(command, "--user", "ada", "--yes").out
+    assert ids_in(run) == {"other/bob/bob-first"}

@@ -2,6 +2,7 @@
 
 from google.adk.sessions import BaseSessionService
 
+from adksess.store.keys import COMPLETE
 from tests.bench.lab import client
 from tests.bench.services import APP, new_event
 
@@ -62,3 +63,4 @@ async def multiply(
         if is_own:
             await redis.zrem(f"app_sessions:{APP}", f"{_USER}:{_ID}")
             await redis.set("session_index", now)
+            await redis.sadd("session_apps", COMPLETE)

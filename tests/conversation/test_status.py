@@ -339,8 +339,23 @@ _STORED = st.builds(
     st.sampled_from(["user", "demo", 'us"er']),
     st.text(max_size=8) | st.sampled_from(['"author":"user"', "a\\", "functions", "}]}"]),
     st.sampled_from(["i", "adksess-trim-1"]),
-    st.sampled_from([{}, {"state_delta": {}, "artifact_delta": {}}, {"state_delta": {"a": "}"}}]),
-    st.sampled_from([{}, {"error_code": "E"}, {"output": "x"}]),
+    st.sampled_from(
+        [
+            {},
+            {"state_delta": {}, "artifact_delta": {}},
+            {"state_delta": {"a": "}", "b": "error"}},
+            {"compaction": {"start_timestamp": 1, "end_timestamp": 2}},
+        ]
+    ),
+    st.sampled_from(
+        [
+            {},
+            {"error_code": "E"},
+            {"errorMessage": "E"},
+            {"output": "x"},
+            {"output_transcription": {"text": "hi"}},
+        ]
+    ),
 )
 
 

@@ -42,13 +42,23 @@ def write_json_lines(values: Iterable[Any]) -> None:
         sys.stdout.write(_shown(b"\n".join(map(json_bytes, batch))) + "\n")
 
 
-def write_json_array(values: Iterable[Any]) -> None:
-    """Print a JSON array on stdout, as write_json() would, without holding all of it at once."""
-    values, separator = iter(values), "[\n"
-    while batch := list(islice(values, _BATCH)):
-        sys.stdout.write(separator + json_text(batch).removeprefix("[\n").removesuffix("\n]"))
-        separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+class JsonArray:
+    """A JSON array on stdout, as write_json() prints one, without holding all of it at once."""
+
+    def __init__(self) -> None:
+        self._separator = "[\n"
+
+    def write(self, values: Iterable[Any]) -> None:
+        """Print the next values."""
+        values = iter(values)
+        while batch := list(islice(values, _BATCH)):
+            text = json_text(batch).removeprefix("[\n").removesuffix("\n]")
+            sys.stdout.write(self._separator + text)
+            self._separator = ",\n"
+
+    def close(self) -> None:
+        """Print the end of the array."""
+        sys.stdout.write("[]\n" if self._separator == "[\n" else "\n]\n")
 
 
 def _shown(data: bytes) -> str:

@@ -9,7 +9,7 @@ import time
 import pytest
 import redis
 
-from adksess.cli.render.json_output import write_json, write_json_array
+from adksess.cli.render.json_output import JsonArray, write_json
 from adksess.store import recency
 from adksess.store.keys import SessionRef
 from tests.cli.sessions import NOW, append_text, called, put_document, said, store_session
@@ -179,7 +179,9 @@ def test_an_array_is_printed_in_parts_as_it_would_be_whole(
     rows = [{"key": f"[\n{n}\n]", "empty": [], "nested": {"a": [n]}} for n in range(length)]
     write_json(rows)
     whole = capsys.readouterr().out
-    write_json_array(iter(rows))
+    array = JsonArray()
+    array.write(iter(rows))
+    array.close()
     assert capsys.readouterr().out == whole
     assert json.loads(whole) == rows
 
@@ -283,6 +285,8 @@ def test_a_large_database_is_streamed_with_and_without_its_index(
     newest_first = [f"session-{number}" for number in range(4, -1, -1)]
     assert _named(ordered.out) == newest_first
     assert sorted(_named(unsorted.out), reverse=True) == newest_first
+    listed = run("list", "-n", "0", "-o", "json")
+    assert ([row["session_id"] for row in listed.json], listed.err) == (newest_first, "")
     scanned = run(*words, "--scan")
     assert "The sessions are not sorted" in scanned.err
     assert "doctor" not in scanned.err, "the index is complete"

@@ -64,5 +64,5 @@ class ListOptions:
     @property
     def is_streamed(self) -> bool:
         """Whether the sessions can be printed one batch after another."""
-        streams = (ListOutput.NDJSON, ListOutput.CSV, ListOutput.IDS)
-        return not self.limit and self.output in streams and self.sort is SortBy.UPDATED
+        is_data = self.output is not ListOutput.TABLE
+        return is_data and not self.limit and self.sort is SortBy.UPDATED

@@ -10,7 +10,7 @@ from typing import Any
 from adksess.cli.commands.list.options import DEFAULT_LIMIT, ListOptions, ListOutput
 from adksess.cli.commands.list.read import Listing, read_listing
 from adksess.cli.render.console import is_terminal, message, stderr, stdout
-from adksess.cli.render.json_output import write_json_array, write_json_lines
+from adksess.cli.render.json_output import JsonArray, write_json_lines
 from adksess.cli.render.session_table import (
     TableOptions,
     field_names,
@@ -43,7 +43,10 @@ def print_sessions(options: ListOptions) -> None:
     if options.output is ListOutput.IDS:
         _print_ids(listing.page.sessions)
     elif options.output is not ListOutput.TABLE:
-        _print_fields(options, listing.rows)
+        array = JsonArray()
+        _print_fields(options, listing.rows, array)
+        if options.output is ListOutput.JSON:
+            array.close()
     elif listing.rows:
         # soft_wrap: an id that is longer than the line wraps instead of being cut
         stdout().print(listing_table(options, listing), soft_wrap=True)
@@ -54,16 +57,20 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
     """Print all sessions batch by batch. False if nothing was printed.
 
     Memory does not grow with the number of sessions. They are sorted only where the recency index
-    is read; a pass over all keys prints them as it finds them, with a note.
+    is read; a pass over all keys prints them as it finds them, with a note, but never as one JSON
+    array.
     """
     only = options.filters.at(await store.now())
     plan = await store.plan(only, use_scan=options.use_scan)
+    is_json = options.output is ListOutput.JSON
     if plan.source is Source.USER_INDEX or plan.state.is_small:
+        return False
+    if plan.source is Source.SCAN and is_json:
         return False
     if plan.source is Source.SCAN:
         stderr().print(message("note", "The sessions are not sorted: every key is read, in turn."))
     wanted = options.filters.statuses
-    headers, is_printed = options.headers, False
+    headers, is_printed, array = options.headers, False, JsonArray()
     unreadable: list[SessionSummary] = []
     history = 0 if options.output is ListOutput.IDS and not wanted else STATUS_BYTES
     batches = store.query(
@@ -87,8 +94,10 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
             continue
         known = statuses if wanted else None
         rows = await read_overviews(store, sessions, paths=options.paths, statuses=known)
-        _print_fields(replace(options, headers=headers), rows)
+        _print_fields(replace(options, headers=headers), rows, array)
         headers = False
+    if is_printed and is_json:
+        array.close()
     if is_printed:
         _warn_of_unreadable(unreadable, plan)
         began = options.before.began if options.before else None
@@ -113,10 +122,11 @@ def listing_table(options: ListOptions, listing: Listing) -> Any:
     return session_table(listing.rows, layout, ids)
 
 
-def _print_fields(options: ListOptions, rows: Sequence[SessionOverview]) -> None:
+def _print_fields(options: ListOptions, rows: Sequence[SessionOverview], array: JsonArray) -> None:
+    """Print records. `array` is what JSON output is added to, and is not closed."""
     fields = (session_fields(row, options.columns) for row in rows)
     if options.output is ListOutput.JSON:
-        write_json_array(fields)
+        array.write(fields)
     elif options.output is ListOutput.NDJSON:
         write_json_lines(fields)
     else:

@@ -1,6 +1,5 @@
 """Compare documents and indexes, and find other problems of stored sessions."""
 
-import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -174,20 +173,16 @@ class AuditOperations(RecencyOperations):
         return found
 
     async def _random_entries(self, state: IndexState) -> list[SessionRef]:
-        total = sum(state.sizes.values())
-        calls, apps = [], []
-        for app, size in state.sizes.items():
-            wanted = min(size, -(-SAMPLE * size // max(1, total)))
-            apps += [app] * wanted
-            index = self.keys.app_sessions(app)
-            calls += [("ZRANGE", index, rank, rank) for rank in random.sample(range(size), wanted)]
-        answers = await self._client.run_all(calls)
-        found = [
-            self.keys.parse_app_member(app, member)
-            for app, answer in zip(apps, answers, strict=True)
-            for member in answer
+        total = max(1, sum(state.sizes.values()))
+        members = await self.random_members(
+            {app: -(-SAMPLE * size // total) for app, size in state.sizes.items() if size}
+        )
+        return [
+            ref
+            for app, names in members.items()
+            for name in names
+            if (ref := self.keys.parse_app_member(app, name))
         ]
-        return [ref for ref in found if ref]
 
     async def _find_wrong_types(self) -> list[str]:
         """Indexes and states of another type. (Sessions of another type are unreadable.)"""

@@ -30,8 +30,8 @@ _UNUSUAL = (b"error", b"compaction", b"ranscription", b'"output"')
 def quick_status(history: bytes) -> Status | None:
     """Return the status if the last events hold nothing but messages, else None.
 
-    `history` is the end of a history as the store writes it, an event per line. Mostly none
-    is parsed: a listing of a million sessions takes a quarter of the time of session_status().
+    `history` is the end of a history as the store writes it, an event per line. A plain
+    message is not parsed: that takes a quarter of the time of parsing and session_status().
     """
     for mark in _CALLS_AND_REWINDS:
         if mark in history:

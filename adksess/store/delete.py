@@ -134,7 +134,7 @@ class DeleteOperations(QueryOperations):
     ) -> AsyncGenerator[list[SessionRef], None]:
         """The sessions of some apps and users in the indexes, in batches.
 
-        Those of an app oldest first, so that one that is updated meanwhile comes, too.
+        Oldest first, so that one that is updated meanwhile comes, too.
         """
         apps = [app for app in plan.state.sizes if only.match_app(app)]
         async for page in self.index_entries(apps, reverse=True):

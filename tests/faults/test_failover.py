@@ -1,4 +1,4 @@
-"""Another server takes over the address: connections to the old one are closed."""
+"""Another server gets the address: connections to the old one are closed."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sentinel: the primary is killed under load, a replica takes over, the service continues."""
+"""Sentinel: the primary is killed under load, a replica is promoted, the service continues."""
 
 import asyncio
 from collections import Counter

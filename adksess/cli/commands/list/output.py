@@ -65,9 +65,9 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
     is_json = options.output is ListOutput.JSON
     if plan.source is Source.USER_INDEX or plan.state.is_small:
         return False
-    if plan.source is Source.SCAN and is_json:
-        return False
     if plan.source is Source.SCAN:
+        if is_json:
+            return False
         stderr().print(message("note", "The sessions are not sorted: every key is read, in turn."))
     wanted = options.filters.statuses
     headers, is_printed, array = options.headers, False, JsonArray()
@@ -96,14 +96,15 @@ async def stream(store: SessionStore, options: ListOptions) -> bool:
         rows = await read_overviews(store, sessions, paths=options.paths, statuses=known)
         _print_fields(replace(options, headers=headers), rows, array)
         headers = False
-    if is_printed and is_json:
+    if not is_printed:
+        return False
+    if is_json:
         array.close()
-    if is_printed:
-        _warn_of_unreadable(unreadable, plan)
-        began = options.before.began if options.before else None
-        if began is not None and await store.has_updates(plan, only, began):
-            _print_command("Updated meanwhile", _update_command(options, began))
-    return is_printed
+    _warn_of_unreadable(unreadable, plan)
+    began = options.before.began if options.before else None
+    if began is not None and await store.has_updates(plan, only, began):
+        _print_command("Updated meanwhile", _update_command(options, began))
+    return True
 
 
 def listing_table(options: ListOptions, listing: Listing) -> Any:
